@@ -1,0 +1,1 @@
+//! The person's side: sign-in at the upstream, session, inbox, decision page, result.

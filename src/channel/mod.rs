@@ -1,0 +1,1 @@
+//! How a person is reached: one file per authentication channel.

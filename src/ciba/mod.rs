@@ -1,0 +1,1 @@
+//! The backchannel authentication feature, one file per step.

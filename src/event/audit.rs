@@ -1,0 +1,145 @@
+//! The audit trail: one JSON object for each request, decision, redemption and refusal.
+//!
+//! Members: `time` (RFC 3339), `type`, `realm`, and as known `client`, `sub`, `scope`, `decision`, `via`, `shown` (the digest
+//! of what the person was shown), `sid`, `error`. Writing never holds a request up: lines wait in a bounded queue for a
+//! thread that writes them; when the queue is full the line is dropped and the log says so.
+
+use std::{
+    io::{BufWriter, Write},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel},
+    },
+};
+
+use serde::Serialize;
+
+use super::Event;
+use crate::clock::Timestamp;
+
+/// Where audit records go.
+pub enum Audit {
+    Off,
+    Queue(SyncSender<String>),
+    /// For tests.
+    Kept(Mutex<Vec<String>>),
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    time: String,
+    r#type: &'static str,
+    realm: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl Audit {
+    /// Lines to standard output, written by a thread of their own.
+    pub fn to_standard_output() -> Self {
+        let (sender, lines) = sync_channel(10_000);
+        std::thread::spawn(move || write_lines(&lines, std::io::stdout()));
+        Self::Queue(sender)
+    }
+
+    pub(super) fn record(&self, event: &Event<'_>, now: Timestamp) {
+        if matches!(self, Self::Off) {
+            return;
+        }
+        let Some(record) = record_of(event, now) else { return };
+        let Ok(line) = serde_json::to_string(&record) else { return };
+        match self {
+            Self::Off => {}
+            Self::Queue(sender) => {
+                if sender.try_send(line).is_err() {
+                    tracing::error!("An audit record was dropped: standard output does not take them");
+                }
+            }
+            Self::Kept(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        }
+    }
+}
+
+fn record_of<'a>(event: &Event<'a>, now: Timestamp) -> Option<Record<'a>> {
+    let empty = |r#type, realm| Record {
+        time: now.rfc3339(),
+        r#type,
+        realm,
+        client: None,
+        sub: None,
+        scope: None,
+        decision: None,
+        via: None,
+        shown: None,
+        sid: None,
+        error: None,
+    };
+    Some(match *event {
+        Event::Requested { realm, client, sub, scope } => {
+            Record { client: Some(client), sub, scope: Some(scope.to_string()), ..empty("request", realm) }
+        }
+        Event::RequestRefused { realm, client, error } => {
+            Record { client, error: Some(error.code().as_str()), ..empty("request_refused", realm) }
+        }
+        Event::Decided { realm, client, sub, decision, via, shown } => Record {
+            client: Some(client),
+            sub: Some(sub),
+            decision: Some(decision.as_str()),
+            via: Some(via.as_str()),
+            shown: shown.map(|digest| digest.base64url()),
+            ..empty("decision", realm)
+        },
+        Event::DecisionRefused { realm, client, via, reason } => {
+            Record { client, via: Some(via.as_str()), error: Some(reason), ..empty("decision_refused", realm) }
+        }
+        Event::Polled { realm, client, error } if !super::metrics::is_waiting(error) => {
+            Record { client: Some(client), error: Some(error.code().as_str()), ..empty("redemption_refused", realm) }
+        }
+        Event::Redeemed { realm, client, sub, scope, sid } => Record {
+            client: Some(client),
+            sub: Some(sub),
+            scope: Some(scope.to_string()),
+            sid: Some(sid),
+            ..empty("redemption", realm)
+        },
+        _ => return None,
+    })
+}
+
+/// Writes what is queued, and flushes whenever nothing more is waiting.
+fn write_lines(lines: &Receiver<String>, to: impl Write) {
+    let mut to = BufWriter::new(to);
+    loop {
+        let line = match lines.try_recv() {
+            Ok(line) => line,
+            Err(TryRecvError::Empty) => {
+                let _ = to.flush();
+                match lines.recv() {
+                    Ok(line) => line,
+                    Err(RecvError) => return,
+                }
+            }
+            Err(TryRecvError::Disconnected) => {
+                let _ = to.flush();
+                return;
+            }
+        };
+        if writeln!(to, "{line}").is_err() {
+            tracing::error!("Audit records cannot be written to standard output");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Builds one LiveRealm of feature structs per realm; holds them behind one swap.

@@ -1,0 +1,1 @@
+//! What is Keycloak's and nobody else's, as pure translation.

@@ -1,0 +1,173 @@
+//! What a realm *is* once it is known to be valid: one issuer with its clients, CIBA policy, users' lookup and upstream.
+//!
+//! `config/` makes these values from files; nothing here reads a file or asks anybody. Durations are `Duration`, addresses
+//! are parsed, secrets are `Secret`. [`policy`] judges who may do what, at all three points (I4).
+
+pub mod client;
+pub mod policy;
+pub mod user;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use url::Url;
+
+pub use client::Client;
+pub use user::{SignIn, User};
+
+use crate::{keys::Algorithm, keys::KeySource, secret::Secret};
+
+/// One realm, valid and complete.
+#[derive(Debug)]
+pub struct Realm {
+    /// The name in addresses: 1 to 64 characters, none of which needs percent-encoding.
+    pub name: Arc<str>,
+    /// Stated in tokens and discovery, byte for byte.
+    pub issuer: String,
+    /// Where the realm's addresses begin, made from the configured public URL (I9).
+    pub addresses: Addresses,
+    pub profile: Profile,
+    /// Where people sign in. Absent where neither a channel nor a lookup needs it.
+    pub upstream: Option<Upstream>,
+    /// How a hint becomes a user; tried in order.
+    pub lookups: Vec<Lookup>,
+    /// How the person is asked; all of them are.
+    pub channels: Vec<Channel>,
+    pub ciba: CibaPolicy,
+    pub limits: Limits,
+    pub tokens: TokenPolicy,
+    /// Empty: the needed ones are generated and kept with the state.
+    pub keys: Vec<KeySource>,
+    pub clients: HashMap<String, Arc<Client>>,
+    /// Operator's sentences for scopes, shown to the person: scope -> what the client can do with it.
+    pub scope_texts: HashMap<String, String>,
+}
+
+impl Realm {
+    /// Whether a person can sign in and decide on the gateway's own page. Where a device service is the only channel, or
+    /// there is no upstream, there is no page. A realm with a webhook serves the page too.
+    pub fn has_page(&self) -> bool {
+        self.upstream.is_some() && self.channels.iter().any(|channel| !matches!(channel, Channel::Keycloak { .. }))
+    }
+
+    /// The algorithms that tokens of this realm are signed with: the default's first, then those of clients.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        let mut algorithms = vec![self.tokens.signing_alg];
+        for client in self.clients.values() {
+            if let Some(algorithm) = client.id_token_signed_response_alg
+                && !algorithms.contains(&algorithm)
+            {
+                algorithms.push(algorithm);
+            }
+        }
+        algorithms
+    }
+}
+
+/// Where a realm's addresses begin; without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// `<public_url><path_prefix>/<realm>`
+    pub short: String,
+    /// `<public_url><path_prefix>/realms/<realm>`
+    pub keycloak: String,
+}
+
+impl Addresses {
+    /// `public` is the public URL with the path prefix, without a slash at the end.
+    pub fn new(public: &str, realm: &str) -> Self {
+        Self { short: format!("{public}/{realm}"), keycloak: format!("{public}/realms/{realm}") }
+    }
+
+    /// The link that a person is sent: it leads to the sign-in page, and from there to the request (I1).
+    pub fn approval(&self, handle: &str) -> String {
+        format!("{}/approvals/{handle}", self.short)
+    }
+
+    /// The redirect URI that is registered at the upstream.
+    pub fn sign_in_callback(&self) -> String {
+        format!("{}/sign-in/callback", self.short)
+    }
+}
+
+/// What a realm's answers follow where authorities differ (`docs/configuration.md` has the table).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Standard,
+}
+
+/// The OpenID provider where people sign in.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// As the provider states it, byte for byte.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Option<Secret>,
+    /// Space-separated; contains `openid`.
+    pub scope: String,
+}
+
+/// One way from a hint to a user.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The realm file's own list. A hint is a `preferred_username` or an `email`.
+    Static { users: Vec<StaticUser> },
+    /// The admin API of the upstream Keycloak realm. `url` is the realm's admin address: `https://host/admin/realms/acme`.
+    Keycloak { url: Url, token_endpoint: Url, client_id: String, client_secret: Secret },
+    /// No lookup: whoever signs in must match the hint.
+    SignIn { matching: HintMatch },
+}
+
+#[derive(Clone, Debug)]
+pub struct StaticUser {
+    pub sub: String,
+    pub enabled: bool,
+    pub claims: user::Claims,
+    /// An Argon2id PHC string.
+    pub user_code: Option<Arc<str>>,
+}
+
+/// The claim of the sign-in that a hint must equal, for a lookup of kind `sign-in`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HintMatch {
+    Sub,
+    PreferredUsername,
+    /// Only for addresses of these domains, verified, with exactly one `@`; compared without case.
+    Email {
+        domains: Vec<String>,
+    },
+}
+
+/// One way in which the person is asked.
+#[derive(Clone, Debug)]
+pub enum Channel {
+    /// Sign in at the upstream, decide on the gateway's page.
+    Page,
+    /// The operator's service is told whom to alert, and the link to send. Decides nothing.
+    Webhook { url: Url, secret: Secret },
+    /// Keycloak's HTTP authentication channel: a device service decides and calls back.
+    Keycloak { url: Url },
+}
+
+#[derive(Clone, Debug)]
+pub struct CibaPolicy {
+    pub expires_in: Duration,
+    /// Zero: no throttle.
+    pub interval: Duration,
+    pub min_requested_expiry: Duration,
+    pub max_requested_expiry: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Undecided requests in the realm.
+    pub pending: usize,
+    pub pending_per_client: usize,
+    pub pending_per_user: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct TokenPolicy {
+    pub access_token_lifespan: Duration,
+    pub refresh_token_lifespan: Duration,
+    pub signing_alg: Algorithm,
+}

@@ -1,0 +1,165 @@
+//! Secrets as types: a [`Secret`] cannot be printed, logged or serialised, and is compared in constant time (I11).
+//! [`Digest`] is what the store keys are made of (I1); a [`Sealer`] encrypts what must leave the process and come back
+//! unread and unchanged, such as the sign-in cookie (AES-256-GCM).
+
+use std::fmt;
+
+use aws_lc_rs::{aead, digest, hmac};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::random::{NoRandomness, Random};
+
+/// A text that must not be seen. It has no `Display` and no `Serialize`; `Debug` prints a placeholder.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself, for the moment in which it is sent or used as a key.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `candidate` is this secret. The time taken depends on neither's content, nor on where they differ.
+    pub fn matches(&self, candidate: &str) -> bool {
+        Digest::of(self.0.as_bytes()) == Digest::of(candidate.as_bytes())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// A SHA-256 digest. Equality takes constant time.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::of_parts(&[bytes])
+    }
+
+    /// The digest of several parts, one after the other, without a separator.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for part in parts {
+            context.update(part);
+        }
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.finish().as_ref());
+        Self(bytes)
+    }
+
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub fn base64url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
+impl Eq for Digest {}
+
+impl std::hash::Hash for Digest {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// HMAC-SHA-256 of `message` (RFC 2104).
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message);
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
+}
+
+/// Encrypts and authenticates small texts with one key (AES-256-GCM, random nonce). What is opened must have been sealed
+/// for the same `purpose`, so that a value made for one use is worthless in another.
+pub struct Sealer {
+    key: aead::LessSafeKey,
+    random: Random,
+}
+
+impl Sealer {
+    /// # Errors
+    /// Only if the library refuses the key, which it does not for 32 bytes.
+    pub fn new(key: &[u8; 32], random: Random) -> Result<Self, NoRandomness> {
+        let key = aead::UnboundKey::new(&aead::AES_256_GCM, key).map_err(|_| NoRandomness)?;
+        Ok(Self { key: aead::LessSafeKey::new(key), random })
+    }
+
+    /// Base64url of nonce, cipher text and tag.
+    pub fn seal(&self, purpose: &str, text: &[u8]) -> Result<String, NoRandomness> {
+        let nonce: [u8; 12] = self.random.bytes()?;
+        let mut buffer = text.to_vec();
+        self.key
+            .seal_in_place_append_tag(
+                aead::Nonce::assume_unique_for_key(nonce),
+                aead::Aad::from(purpose.as_bytes()),
+                &mut buffer,
+            )
+            .map_err(|_| NoRandomness)?;
+        let mut sealed = nonce.to_vec();
+        sealed.append(&mut buffer);
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The text, or nothing when it was not sealed by this key for this purpose, or was changed.
+    pub fn open(&self, purpose: &str, sealed: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, cipher_text) = bytes.split_at_checked(12)?;
+        let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut buffer = cipher_text.to_vec();
+        let text = self.key.open_in_place(nonce, aead::Aad::from(purpose.as_bytes()), &mut buffer).ok()?;
+        Some(text.to_vec())
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert_eq!(format!("{:?}", Secret::new("s3cret")), "[secret]");
+    }
+
+    #[test]
+    fn a_sealed_text_opens_for_its_purpose_alone() {
+        let sealer = Sealer::new(&[7; 32], Random::counting()).unwrap();
+        let sealed = sealer.seal("cookie", b"text").unwrap();
+        assert_eq!(sealer.open("cookie", &sealed).as_deref(), Some(&b"text"[..]));
+        assert_eq!(sealer.open("other", &sealed), None);
+        let mut changed = sealed.clone().into_bytes();
+        changed[20] ^= 1;
+        assert_eq!(sealer.open("cookie", &String::from_utf8(changed).unwrap()), None);
+        assert_eq!(sealer.open("cookie", ""), None);
+    }
+
+    #[test]
+    fn hmac_known_answer_of_rfc_4231() {
+        let mac = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(mac[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+    }
+}

@@ -1,0 +1,1 @@
+//! The token endpoint (grant_type -> who serves it) and userinfo.

@@ -1,0 +1,1 @@
+//! One provider behind one realm: discovery, keys, sign-in (openidconnect), lookup/.

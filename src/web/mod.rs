@@ -1,0 +1,1 @@
+//! The only place that knows warp: the route list, call, reply, fallback.
