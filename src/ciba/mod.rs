@@ -1,1 +1,4 @@
-//! The backchannel authentication feature, one file per step.
+//! The backchannel authentication feature (OpenID CIBA Core 1.0), one file per step.
+
+pub mod decide;
+pub mod grant;
