@@ -36,6 +36,8 @@ pub enum Code {
     InvalidUserCode,
     /// CIBA Core 13
     InvalidBindingMessage,
+    /// RFC 9396 5
+    InvalidAuthorizationDetails,
     /// RFC 6750 3.1
     InvalidToken,
     /// RFC 6750 3.1
@@ -67,6 +69,7 @@ impl Code {
             Self::MissingUserCode => "missing_user_code",
             Self::InvalidUserCode => "invalid_user_code",
             Self::InvalidBindingMessage => "invalid_binding_message",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::ServerError => "server_error",
