@@ -1,5 +1,7 @@
 //! Compact JWS (RFC 7515): made with parsed keys, verified by jsonwebtoken.
 
+pub mod foreign;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Serialize, de::DeserializeOwned};
