@@ -1,5 +1,6 @@
 //! Compact JWS (RFC 7515): made with parsed keys, verified by jsonwebtoken.
 
+pub mod foreign;
 mod hmac;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
