@@ -46,6 +46,8 @@ pub enum Code {
     ServerError,
     /// RFC 6749 4.1.2.1
     TemporarilyUnavailable,
+    /// Keycloak's, for a device service whose callback it cannot read
+    UnknownError,
     /// no such realm or address
     NotFound,
     /// the address takes another method
@@ -74,6 +76,7 @@ impl Code {
             Self::InsufficientScope => "insufficient_scope",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnknownError => "unknown_error",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
         }
