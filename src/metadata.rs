@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     keys::KeySet,
+    oauth::GRANT_TYPES,
     realm::{Endpoint, Realm, Style},
-    token::GrantType,
 };
 
 /// The document of a realm in one style.
@@ -35,7 +35,7 @@ pub fn discovery(realm: &Realm, keys: &KeySet, style: Style) -> Value {
         "backchannel_authentication_endpoint": at(Endpoint::BackchannelAuthentication),
         "backchannel_token_delivery_modes_supported": ["poll"],
         "backchannel_user_code_parameter_supported": user_codes,
-        "grant_types_supported": GrantType::SUPPORTED,
+        "grant_types_supported": GRANT_TYPES,
         "response_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,

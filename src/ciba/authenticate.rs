@@ -145,11 +145,7 @@ impl Ciba {
         key: Key,
     ) -> Result<(), Error> {
         let request = &grant.request;
-        let additional = if self.channels.forward_parameters() {
-            keycloak::channel::additional_parameters(params.iter())
-        } else {
-            Vec::new()
-        };
+        let additional = keycloak::channel::additional_parameters(params.iter());
         let webhook_id = key.label();
         let ask = Ask {
             client,
@@ -166,7 +162,7 @@ impl Ciba {
         };
         let Err(failure) = self.channels.ask(&ask).await else { return Ok(()) };
         self.grants.change(key, |_| Change::Remove(())).await?;
-        Err(Error::unavailable(failure.to_string()))
+        Err(Error::unavailable(format!("{failure}: {}", failure.cause)))
     }
 
     fn identifier(&self) -> Result<String, Error> {

@@ -37,8 +37,7 @@ pub struct NotBuilt {
 
 impl LiveRealm {
     /// Blocking: keys may have to be generated. Asks nobody: an upstream that is down delays nothing.
-    pub(super) fn build(realm: Realm, parts: &Parts) -> Result<Self, NotBuilt> {
-        let realm = Arc::new(realm);
+    pub(super) fn build(realm: Arc<Realm>, parts: &Parts) -> Result<Self, NotBuilt> {
         let not_built = |fault| NotBuilt { realm: Arc::clone(&realm.name), fault };
         let keys = if realm.keys.is_empty() {
             parts.state.realm_keys(&realm.name, &realm.algorithms()).map_err(not_built)?

@@ -59,7 +59,7 @@ impl Gateway {
 
     /// Serves these realms from now on. `faulty` realms keep the version that runs (I14); any other that is not named is
     /// not served any more. Blocking: keys may have to be generated.
-    pub fn serve(&self, realms: Vec<Realm>, faulty: &[Arc<str>]) -> Vec<NotBuilt> {
+    pub fn serve(&self, realms: Vec<Arc<Realm>>, faulty: &[String]) -> Vec<NotBuilt> {
         let running = self.realms.load();
         let mut next = Realms::new();
         let mut not_built = Vec::new();
@@ -82,7 +82,7 @@ impl Gateway {
             }
         }
         for name in faulty {
-            if let Some(live) = running.get(name) {
+            if let Some((name, live)) = running.get_key_value(name.as_str()) {
                 next.insert(Arc::clone(name), Arc::clone(live));
             }
         }

@@ -8,7 +8,7 @@ use crate::{
     ciba::Ciba,
     client_auth::AuthenticatedClient,
     clock::Timestamp,
-    oauth::{CIBA_GRANT_TYPE, Code, Error, Params, response::TokenResponse},
+    oauth::{CIBA_GRANT_TYPE, Code, Error, Params, REFRESH_TOKEN_GRANT_TYPE, response::TokenResponse},
 };
 
 /// The grant types that the token endpoint knows.
@@ -19,14 +19,12 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    pub const SUPPORTED: [&str; 2] = [CIBA_GRANT_TYPE, "refresh_token"];
-
     /// Judged before the client is authenticated: a request without a known grant type is none of the token endpoint's.
     pub fn of(params: &Params) -> Result<Self, Error> {
         match params.get("grant_type") {
             None => Err(Error::invalid_request("grant_type is missing")),
             Some(CIBA_GRANT_TYPE) => Ok(Self::Ciba),
-            Some("refresh_token") => Ok(Self::RefreshToken),
+            Some(REFRESH_TOKEN_GRANT_TYPE) => Ok(Self::RefreshToken),
             Some(_) => Err(Error::new(Code::UnsupportedGrantType, "This grant type is not supported")),
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     call::Call,
-    reply::{self, Reply, private_json, public_json},
+    reply::{self, Reply, private_json, private_json_text, public_json},
 };
 use crate::{
     approval::{self, Answer, Visit},
@@ -80,7 +80,7 @@ pub(super) async fn callback(call: Call) -> Reply {
     };
     match result.await {
         Ok(client) => {
-            let response = private_json(StatusCode::OK, &keycloak::callback::success());
+            let response = private_json_text(StatusCode::OK, keycloak::callback::ACCEPTED);
             Reply::ok(response).of_client(client)
         }
         Err(error) => refusal(&call, &error),

@@ -29,7 +29,12 @@ impl Reply {
 
 /// JSON that nobody may keep: tokens, acknowledgements, claims.
 pub(super) fn private_json(status: StatusCode, value: &impl Serialize) -> Response {
-    let mut response = json_bytes(status, serde_json::to_vec(value).unwrap_or_default().into());
+    private_json_text(status, serde_json::to_vec(value).unwrap_or_default())
+}
+
+/// The same for what is JSON already.
+pub(super) fn private_json_text(status: StatusCode, json: impl Into<Bytes>) -> Response {
+    let mut response = json_bytes(status, json.into());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

@@ -229,10 +229,10 @@ async fn a_user_disabled_in_between_gets_no_tokens() {
     let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
     let disabled = text.replacen("name = \"Alice Liddell\"", "enabled = false", 1);
     let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &disabled, crate::world::PUBLIC);
-    world.gateway.serve(vec![realm.unwrap().unwrap()], &[]);
+    world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
     assert_eq!(world.poll(&id).await.brief(), "400 invalid_grant", "K25");
     let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &text, crate::world::PUBLIC);
-    world.gateway.serve(vec![realm.unwrap().unwrap()], &[]);
+    world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
     assert_eq!(world.poll(&id).await.status, 200, "nothing was spent");
 }
 
@@ -248,7 +248,7 @@ async fn k26_a_client_that_lost_scope_or_grant_gets_no_tokens() {
     ] {
         let bent = text.replacen(from, to, 1);
         let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &bent, crate::world::PUBLIC);
-        world.gateway.serve(vec![realm.unwrap().unwrap()], &[]);
+        world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
         assert_eq!(world.poll(&id).await.brief(), expected);
     }
 }

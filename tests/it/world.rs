@@ -11,7 +11,7 @@ use realmgate::{
     gateway::{Gateway, Parts, Tables},
     http::{Http, Outbound},
     keys::folder::StateFolder,
-    outbox::Outbox,
+    outbox::{self, Outbox},
     random::Random,
     realm::{
         SignIn,
@@ -144,7 +144,7 @@ impl World {
         let folder = StateFolder::open(&state.path().join("state"), random.clone()).unwrap();
         let sealing_key = folder.sealing_key().unwrap();
         let parts = Parts {
-            outbox: Outbox::start(http.clone(), events.clone(), clock.clone()),
+            outbox: Outbox::start(http.clone(), events.clone(), clock.clone(), outbox::Limits::default()),
             sealer: Arc::new(Sealer::new(&sealing_key, random.clone()).unwrap()),
             tables: Tables::in_memory(&clock),
             state: folder,
@@ -161,7 +161,7 @@ impl World {
             .map(|(name, text)| {
                 let file = format!("realms/{name}.toml");
                 match config::realm_from_toml(name, Path::new(&file), text, PUBLIC) {
-                    Ok(Some(realm)) => realm,
+                    Ok(Some(realm)) => Arc::new(realm),
                     Ok(None) => panic!("{name} is disabled"),
                     Err(faults) => panic!("{faults:#?}"),
                 }
