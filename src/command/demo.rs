@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, signal::unix::SignalKind};
 use url::Url;
 
 use crate::{
@@ -44,12 +44,13 @@ pub enum Answer {
 }
 
 /// What the demo's gateway is made from.
+#[expect(dead_code, reason = "the gateway joins in `serve`")]
 struct Gateway {
     listener: TcpListener,
     /// `public_url`, and where the listener answers.
     address: Url,
-    /// The realm's `[upstream]`: issuer, client, secret of this run. Redirect URI: `/master/sign-in/callback`.
-    provider: Url,
+    /// The realm's `[upstream]`: issuer, and client with a secret of this run.
+    upstream_issuer: String,
     registration: Registration,
     /// `/` and `/demo/...`
     page: demo::Routes,
@@ -85,22 +86,18 @@ async fn start(args: Args) -> Result<(), String> {
         redirect_uris: vec![redirect_uri],
     };
     let registrations = vec![registration.clone()];
-    let provider = Provider::new(provider_address.clone(), PEOPLE, registrations, clock.clone(), random.clone())
+    let provider = Provider::new(provider_address, PEOPLE, registrations, clock.clone(), random.clone())
         .map_err(|fault| fault.to_string())?;
-    tokio::spawn(warp::serve(provider.routes()).incoming(provider_listener).run());
+    let upstream_issuer = provider.issuer().to_owned();
+    tokio::spawn(demo::serve(provider_listener, provider.routes()));
 
     let http = Http::new(&Outbound::default()).map_err(|fault| fault.to_string())?;
     let page = Page::new(&address, CLIENT_ID, Secret::new(CLIENT_SECRET), http, clock, random)
         .map_err(|fault| fault.to_string())?;
-    let text = start_up_text(&address, &provider_address);
-    let gateway = Gateway {
-        listener,
-        address,
-        provider: provider_address,
-        registration,
-        page: page.routes(),
-        answer: args.answer,
-    };
+    let program = std::env::args().next().unwrap_or_else(|| "realmgate".to_owned());
+    let text = start_up_text(&address, &upstream_issuer, &program);
+    let gateway =
+        Gateway { listener, address, upstream_issuer, registration, page: page.routes(), answer: args.answer };
     serve(gateway, || {
         let _ = io::stderr().write_all(text.as_bytes());
     })
@@ -109,13 +106,22 @@ async fn start(args: Args) -> Result<(), String> {
 
 /// Serves until SIGINT or SIGTERM; calls `announce` when requests are answered.
 async fn serve(gateway: Gateway, announce: impl FnOnce()) -> Result<(), String> {
-    // The gateway itself joins here: realm `master` with `gateway.provider` and `gateway.registration` as its upstream.
-    let Gateway { listener, address, provider: _, registration: _, page, answer: _ } = gateway;
-    let server = warp::serve(demo::only_at(&address, page)).incoming(listener).run();
+    // The gateway itself joins here: realm `master` with `upstream_issuer` and `registration` as its upstream.
+    let Gateway { listener, address, upstream_issuer: _, registration: _, page, answer: _ } = gateway;
+    let server = demo::serve(listener, demo::only_at(&address, page));
     announce();
     tokio::select! {
         () = server => Ok(()),
-        signal = tokio::signal::ctrl_c() => signal.map_err(|error| error.to_string()),
+        outcome = stopped() => outcome.map_err(|error| error.to_string()),
+    }
+}
+
+/// Returns at SIGINT or SIGTERM.
+async fn stopped() -> io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
+    tokio::select! {
+        outcome = tokio::signal::ctrl_c() => outcome,
+        _ = terminate.recv() => Ok(()),
     }
 }
 
@@ -147,18 +153,13 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<(TcpListener, Url), Str
     Ok((listener, url))
 }
 
-/// Everything that a newcomer needs. The line with `listening` is the first that says that the gateway can be used.
-fn start_up_text(address: &Url, provider: &Url) -> String {
-    let (gateway, provider) = (address.as_str().trim_end_matches('/'), provider.as_str().trim_end_matches('/'));
+/// Everything that a newcomer needs; `program` is how they called it. The line with `listening` is the first that says that the gateway can be used.
+fn start_up_text(address: &Url, provider: &str, program: &str) -> String {
+    let gateway = address.as_str().trim_end_matches('/');
     let people: Vec<String> = PEOPLE
         .iter()
         .map(|person| format!("{}{}", person.sub, if person.disabled { " (disabled)" } else { "" }))
         .collect();
-    // the defaults of `realmgate ciba request` are the demo's
-    let command = match address.port() {
-        Some(8080) => demo::page::COMMAND.to_owned(),
-        _ => format!("{} --issuer {gateway}/master", demo::page::COMMAND),
-    };
     let mut text = String::new();
     let _ = write!(
         text,
@@ -178,6 +179,7 @@ fn start_up_text(address: &Url, provider: &Url) -> String {
          \nCtrl-C stops it.\n",
         version = env!("CARGO_PKG_VERSION"),
         people = people.join(", "),
+        command = demo::page::command(program, &format!("{gateway}/master")),
         curl = demo::page::curl(&format!("{gateway}/master/bc-authorize")),
     );
     text
@@ -207,9 +209,31 @@ mod tests {
 
     #[test]
     fn what_it_says_at_the_start() {
-        let url = |text| Url::parse(text).unwrap();
-        let text = start_up_text(&url("http://127.0.0.1:8080"), &url("http://127.0.0.1:4711"));
-        insta::assert_snapshot!(text, @"");
+        let address = Url::parse("http://127.0.0.1:8080").unwrap();
+        let text = start_up_text(&address, "http://127.0.0.1:4711", "target/debug/realmgate");
+        insta::assert_snapshot!(text, @r"
+        realmgate 0.1.0
+        DEMO: throw-away keys, made-up people, everything in memory. Never make it reachable for others.
+
+        listening on http://127.0.0.1:8080
+
+          First page  http://127.0.0.1:8080/   <- start here
+          Inbox       http://127.0.0.1:8080/master/approvals
+          Issuer      http://127.0.0.1:8080/master
+          Provider    http://127.0.0.1:4711
+          People      alice, bob, carol (disabled), dave, user; no passwords
+          Client      demo, secret demo-secret (poll)
+
+        From a second terminal:
+
+        target/debug/realmgate ciba request
+
+        curl -d client_id=demo -d client_secret=demo-secret \
+             -d 'scope=openid profile' -d login_hint=user -d user_code=password \
+             http://127.0.0.1:8080/master/bc-authorize
+
+        Ctrl-C stops it.
+        ");
     }
 
     #[tokio::test]

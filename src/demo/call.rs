@@ -7,6 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use cookie::Cookie;
 use futures_util::{Stream, StreamExt, future::BoxFuture};
 use http::{HeaderMap, Method, header};
+use tokio::net::TcpListener;
 use url::{Position, Url};
 use warp::{Filter, filters::BoxedFilter, path::FullPath, reply::Response};
 
@@ -63,11 +64,24 @@ pub(super) fn any_of(routes: impl IntoIterator<Item = Routes>) -> Routes {
 }
 
 /// `routes` for requests whose `Host` is that of `base`; any other is answered 421, whatever its path. A web page elsewhere
-/// whose name was made to resolve to this machine (DNS rebinding) gets nothing. `routes` must answer everything.
+/// whose name was made to resolve to this machine (DNS rebinding) gets nothing.
 pub fn only_at(base: &Url, routes: Routes) -> Routes {
     let authority = base[Position::BeforeHost..Position::AfterPort].to_owned();
     let address: Arc<str> = base.as_str().into();
-    warp::host::exact(&authority).and(routes).or(warp::any().map(move || reply::misdirected(&address))).unify().boxed()
+    let is_ours = warp::host::exact(&authority).map(|| true).or(warp::any().map(|| false)).unify();
+    is_ours
+        .and_then(move |is_ours: bool| {
+            let address = Arc::clone(&address);
+            async move { if is_ours { Err(warp::reject::not_found()) } else { Ok(reply::misdirected(&address)) } }
+        })
+        .or(routes)
+        .unify()
+        .boxed()
+}
+
+/// Serves for ever, one connection beside the other.
+pub async fn serve(listener: TcpListener, routes: Routes) {
+    warp::serve(routes).incoming(listener).run().await;
 }
 
 fn call() -> BoxedFilter<(Call,)> {

@@ -8,5 +8,5 @@ mod people;
 pub mod provider;
 mod reply;
 
-pub use call::{Routes, only_at};
+pub use call::{Routes, only_at, serve};
 pub use people::{PEOPLE, Person};

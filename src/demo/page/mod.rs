@@ -12,7 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use start::{COMMAND, curl};
+pub use start::{command, curl};
 
 use http::StatusCode;
 use url::Url;

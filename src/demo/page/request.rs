@@ -100,7 +100,7 @@ pub(super) struct Waiting {
     page: Arc<Page>,
     pub(super) id: String,
     auth_req_id: String,
-    interval: Duration,
+    pub(super) interval: Duration,
     expires_at: Timestamp,
 }
 

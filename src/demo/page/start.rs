@@ -37,9 +37,6 @@ struct Start<'a> {
     curl: &'a str,
 }
 
-/// Asks alice from a terminal and waits for the answer.
-pub const COMMAND: &str = "realmgate ciba request";
-
 impl Page {
     pub(super) fn first(&self, call: &Call) -> Response {
         let message = self.message().unwrap_or_default();
@@ -99,7 +96,7 @@ impl Page {
             realm_path: self.realm.path().trim_end_matches('/'),
             inbox: &self.inbox(),
             discovery: &String::from(self.at_realm(".well-known/openid-configuration")),
-            command: COMMAND,
+            command: &command("realmgate", self.realm.as_str().trim_end_matches('/')),
             curl: &curl(self.at_realm("bc-authorize").as_str()),
         };
         reply::with_cookie(reply::page(status, &start, "'self'"), COOKIE, cookie)
@@ -122,6 +119,15 @@ impl Page {
         let [a, b, c, d] = self.random.bytes::<4>()?;
         let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);
         Ok(format!("{}{}-{}{}", letter(a), letter(b), 2 + c % 8, 2 + d % 8))
+    }
+}
+
+/// Asks alice from a terminal and waits; `program` is how the command line is called. Without flags it talks to the demo at
+/// its default address.
+pub fn command(program: &str, issuer: &str) -> String {
+    match issuer {
+        "http://127.0.0.1:8080/master" => format!("{program} ciba request"),
+        _ => format!("{program} ciba request --issuer {issuer}"),
     }
 }
 

@@ -98,6 +98,11 @@ impl Provider {
         })
     }
 
+    /// As it stands in `iss`, such as `http://127.0.0.1:8081`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Answers every request.
     pub fn routes(self) -> Routes {
         let base = self.base.clone();
