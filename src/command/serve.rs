@@ -104,7 +104,7 @@ pub(super) async fn serve_realms(gateway: &Arc<Gateway>, realms: Realms) -> Vec<
 
 /// SIGHUP: realms, clients, keys, secrets and TLS files are read again. A faulty realm keeps its running version; a faulty
 /// `config.toml` keeps everything. Listeners need a restart.
-async fn reload_at_hangup(args: Args, gateway: Arc<Gateway>, tls: Option<Arc<ArcSwap<server::tls::ServerConfig>>>) {
+async fn reload_at_hangup(args: Args, gateway: Arc<Gateway>, tls: Option<Arc<ArcSwap<server::ServerConfig>>>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
         let faults = reload(&args, &gateway, tls.as_deref()).await;
@@ -118,7 +118,7 @@ async fn reload_at_hangup(args: Args, gateway: Arc<Gateway>, tls: Option<Arc<Arc
 async fn reload(
     args: &Args,
     gateway: &Arc<Gateway>,
-    tls: Option<&ArcSwap<server::tls::ServerConfig>>,
+    tls: Option<&ArcSwap<server::ServerConfig>>,
 ) -> Vec<String> {
     let (path, overrides) = (args.config.clone(), args.overrides.clone());
     let read = tokio::task::spawn_blocking(move || {

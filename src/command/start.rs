@@ -74,7 +74,7 @@ pub(super) async fn bind(address: std::net::SocketAddr, option: &str) -> Result<
 }
 
 /// The certificate as it is on disk now.
-pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::tls::ServerConfig>, NotStarted> {
+pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::ServerConfig>, NotStarted> {
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| NotStarted(format!("{}: {error}", path.display())))
     };
@@ -86,7 +86,7 @@ pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::tls::ServerConfig>, No
 /// The running gateway's listeners.
 pub(super) struct Listeners {
     pub(super) public: TcpListener,
-    pub(super) tls: Option<Arc<ArcSwap<server::tls::ServerConfig>>>,
+    pub(super) tls: Option<Arc<ArcSwap<server::ServerConfig>>>,
     pub(super) management: Option<TcpListener>,
 }
 
@@ -102,13 +102,12 @@ pub(super) async fn serve(
     let background = tokio::spawn(background(Arc::clone(&gateway)));
     let settings = server::Settings {
         tls: listeners.tls,
-        trusted_proxies: config.trusted_proxies.clone().into(),
+        trusted_proxies: config.trusted_proxies.clone(),
         ..server::Settings::default()
     };
     let management = listeners.management.map(|listener| {
         let routes = web::management::routes(Arc::clone(&gateway), Arc::clone(&ready));
-        let service = warp_service(routes);
-        tokio::spawn(server::serve(listener, service, server::Settings::default(), std::future::pending()))
+        tokio::spawn(server::serve(listener, web::service(routes), server::Settings::default(), std::future::pending()))
     });
     let stopping = {
         let ready = Arc::clone(&ready);
@@ -118,7 +117,7 @@ pub(super) async fn serve(
             tracing::info!("Stopping: no new connections; what is in flight is finished");
         }
     };
-    let stopped = server::serve(listeners.public, warp_service(routes), settings, stopping).await;
+    let stopped = server::serve(listeners.public, web::service(routes), settings, stopping).await;
     let left = gateway.parts().outbox.drain(DRAIN).await;
     if left > 0 {
         tracing::warn!(left, "Deliveries were not sent before the stop");

@@ -9,4 +9,4 @@ mod path;
 mod reply;
 mod routes;
 
-pub use routes::{Response, Routes, Settings, routes};
+pub use routes::{Response, Routes, Settings, routes, service};

@@ -85,6 +85,19 @@ pub fn routes(gateway: Arc<Gateway>, settings: Settings, first: Option<Routes>) 
     })
 }
 
+/// The routes as a tower service, for the accept loop.
+pub fn service<B>(
+    routes: Routes,
+) -> impl tower_service::Service<http::Request<B>, Response = Response, Error = std::convert::Infallible, Future: Send>
++ Clone
++ Send
++ 'static
+where
+    B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
+{
+    warp::service(routes)
+}
+
 struct Shared {
     gateway: Arc<Gateway>,
     settings: Settings,
