@@ -55,7 +55,6 @@ pub(super) fn gateway(config: &Config, audit: Audit) -> Result<Arc<Gateway>, Not
     Ok(Arc::new(Gateway::new(Parts {
         outbox: Outbox::start(http.clone(), events.clone(), clock.clone(), Limits::default()),
         tables: Tables::in_memory(&clock),
-        https: config.public_url.starts_with("https:"),
         sealer: Arc::new(sealer),
         http,
         events,

@@ -82,7 +82,6 @@ impl LiveRealm {
             Arc::clone(&parts.sealer),
             events.clone(),
             random.clone(),
-            parts.https,
         );
         let discovery = [Style::Short, Style::Keycloak].map(|style| {
             Bytes::from(serde_json::to_vec(&metadata::discovery(&realm, &keys, style)).unwrap_or_default())

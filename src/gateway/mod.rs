@@ -28,8 +28,6 @@ pub struct Parts {
     pub sealing_key: [u8; 32],
     pub sealer: Arc<Sealer>,
     pub tables: Tables,
-    /// Whether people reach the gateway by HTTPS: cookies are `Secure` then.
-    pub https: bool,
 }
 
 type Realms = HashMap<Arc<str>, Arc<LiveRealm>>;

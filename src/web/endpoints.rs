@@ -124,46 +124,47 @@ fn refusal(call: &Call, error: &Error) -> Reply {
 
 /// `GET /{realm}/approvals`
 pub(super) async fn inbox(call: Call) -> Reply {
-    page(call.live.approval.inbox(&visit(&call)).await)
+    let browser = Browser::of(&call, false);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    answered(if browser.readable { approval.inbox(&visit).await } else { approval.bad_request(&visit) })
 }
 
 /// `GET /{realm}/approvals/{handle}`
 pub(super) async fn request(call: Call) -> Reply {
+    let browser = Browser::of(&call, false);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
     let handle = call.handle.as_deref().unwrap_or_default();
-    page(call.live.approval.request(&visit(&call), handle).await)
+    answered(if browser.readable { approval.request(&visit, handle).await } else { approval.bad_request(&visit) })
 }
 
 /// `POST /{realm}/approvals/{handle}`
 pub(super) async fn decide(call: Call) -> Reply {
+    let browser = Browser::of(&call, true);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
     let handle = call.handle.as_deref().unwrap_or_default();
-    match call.form() {
-        Ok(form) => page(call.live.approval.decide(&visit(&call), handle, &form).await),
-        Err(error) => refusal(&call, &error),
-    }
-}
-
-/// `GET /{realm}/sign-in`
-pub(super) async fn sign_in(call: Call) -> Reply {
-    match Params::parse(call.query.as_bytes()) {
-        Ok(query) => page(call.live.approval.sign_in(&visit(&call), &query).await),
-        Err(error) => refusal(&call, &error),
-    }
+    answered(if browser.readable {
+        approval.decide(&visit, handle, &browser.form).await
+    } else {
+        approval.bad_request(&visit)
+    })
 }
 
 /// `GET /{realm}/sign-in/callback`
 pub(super) async fn sign_in_callback(call: Call) -> Reply {
-    match Params::parse(call.query.as_bytes()) {
-        Ok(query) => page(call.live.approval.sign_in_callback(&visit(&call), &query).await),
-        Err(error) => refusal(&call, &error),
-    }
+    let browser = Browser::of(&call, false);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    answered(if browser.readable { approval.sign_in_callback(&visit).await } else { approval.bad_request(&visit) })
 }
 
 /// `POST /{realm}/sign-out`
 pub(super) async fn sign_out(call: Call) -> Reply {
-    match call.form() {
-        Ok(form) => page(call.live.approval.sign_out(&visit(&call), &form).await),
-        Err(error) => refusal(&call, &error),
-    }
+    let browser = Browser::of(&call, true);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    answered(if browser.readable {
+        approval.sign_out(&visit, &browser.form).await
+    } else {
+        approval.bad_request(&visit)
+    })
 }
 
 /// `GET /{realm}/approvals.css`
@@ -182,26 +183,48 @@ fn asset((content_type, bytes): (&'static str, &'static [u8])) -> Reply {
     Reply::ok(response)
 }
 
-fn visit(call: &Call) -> Visit<'_> {
-    Visit {
-        now: call.now,
-        cookies: call.header(header::COOKIE),
-        origin: call.header(header::ORIGIN),
-        sec_fetch_site: call.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()),
+/// A browser's call: query, form and cookies, parsed.
+struct Browser {
+    query: Params,
+    form: Params,
+    cookies: String,
+    /// Whether query and form could be parsed.
+    readable: bool,
+}
+
+impl Browser {
+    fn of(call: &Call, has_form: bool) -> Self {
+        let cookies = call.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let form = if has_form { call.form() } else { Ok(Params::default()) };
+        match (Params::parse(call.query.as_bytes()), form) {
+            (Ok(query), Ok(form)) => Self { query, form, cookies, readable: true },
+            _ => Self { query: Params::default(), form: Params::default(), cookies, readable: false },
+        }
+    }
+
+    fn visit<'a>(&'a self, call: &'a Call) -> Visit<'a> {
+        Visit {
+            now: call.now,
+            query: &self.query,
+            cookie: (!self.cookies.is_empty()).then_some(&self.cookies),
+            origin: call.header(header::ORIGIN),
+            sec_fetch_site: call.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()),
+        }
     }
 }
 
 /// A page or redirect with the headers that all of them carry.
-fn page(answer: Answer) -> Reply {
-    let (status, body, location, cookies) = match answer {
-        Answer::Page { status, html, cookies } => (status, html, None, cookies),
-        Answer::Redirect { location, cookies } => (303, String::new(), Some(location), cookies),
+fn answered(answer: Answer) -> Reply {
+    let (status, body, location, cookies, outcome, cause) = match answer {
+        Answer::Page { status, html, cookies, outcome, cause } => (status, html, None, cookies, outcome, cause),
+        Answer::Redirect { location, cookies } => (303, String::new(), Some(location), cookies, "ok", None),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = reply::with_type(status, "text/html; charset=utf-8", body);
     let headers = response.headers_mut();
     for (name, value) in approval::HEADERS {
-        headers.insert(*name, HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         headers.insert(header::LOCATION, location);
@@ -211,6 +234,5 @@ fn page(answer: Answer) -> Reply {
             headers.append(header::SET_COOKIE, cookie);
         }
     }
-    let outcome = if status.is_success() || status.is_redirection() { "ok" } else { "page" };
-    Reply { outcome, ..Reply::ok(response) }
+    Reply { outcome, cause, ..Reply::ok(response) }
 }

@@ -64,7 +64,6 @@ fn list() -> Vec<Route> {
     page(&Method::GET, "/approvals", |call| Box::pin(endpoints::inbox(call)));
     page(&Method::GET, "/approvals/{handle}", |call| Box::pin(endpoints::request(call)));
     page(&Method::POST, "/approvals/{handle}", |call| Box::pin(endpoints::decide(call)));
-    page(&Method::GET, "/sign-in", |call| Box::pin(endpoints::sign_in(call)));
     page(&Method::GET, "/sign-in/callback", |call| Box::pin(endpoints::sign_in_callback(call)));
     page(&Method::POST, "/sign-out", |call| Box::pin(endpoints::sign_out(call)));
     page(&Method::GET, "/approvals.css", |call| Box::pin(endpoints::stylesheet(call)));

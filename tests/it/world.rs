@@ -149,7 +149,6 @@ impl World {
             tables: Tables::in_memory(&clock),
             state: folder,
             clock: clock.clone(),
-            https: false,
             sealing_key,
             random,
             events,
