@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use url::Url;
 
 use super::{fault::Problem, table::Table, text};
@@ -174,7 +174,7 @@ pub(super) fn channel(table: Table<'_>) -> Option<Channel> {
 fn webhook_secret(table: &Table<'_>) -> Option<Secret> {
     let secret = table.secret("secret")?;
     let long_enough = match secret.reveal().strip_prefix("whsec_") {
-        Some(base64) => STANDARD.decode(base64).is_ok_and(|bytes| bytes.len() >= 16),
+        Some(base64) => STANDARD_NO_PAD.decode(base64.trim_end_matches('=')).is_ok_and(|bytes| bytes.len() >= 16),
         None => secret.reveal().chars().count() >= 16,
     };
     if !long_enough {
