@@ -65,6 +65,11 @@ impl Digest {
     pub fn base64url(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
+
+    /// A digest that somebody sent as [`Digest::base64url`] writes it.
+    pub fn from_base64url(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
 }
 
 impl PartialEq for Digest {
