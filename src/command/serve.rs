@@ -115,11 +115,7 @@ async fn reload_at_hangup(args: Args, gateway: Arc<Gateway>, tls: Option<Arc<Arc
     }
 }
 
-async fn reload(
-    args: &Args,
-    gateway: &Arc<Gateway>,
-    tls: Option<&ArcSwap<server::ServerConfig>>,
-) -> Vec<String> {
+async fn reload(args: &Args, gateway: &Arc<Gateway>, tls: Option<&ArcSwap<server::ServerConfig>>) -> Vec<String> {
     let (path, overrides) = (args.config.clone(), args.overrides.clone());
     let read = tokio::task::spawn_blocking(move || {
         let config = config::load(&path, &overrides)?;

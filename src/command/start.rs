@@ -74,9 +74,7 @@ pub(super) async fn bind(address: std::net::SocketAddr, option: &str) -> Result<
 
 /// The certificate as it is on disk now.
 pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::ServerConfig>, NotStarted> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| NotStarted(format!("{}: {error}", path.display())))
-    };
+    let read = |path: &Path| std::fs::read(path).map_err(|error| NotStarted(format!("{}: {error}", path.display())));
     let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?)
         .map_err(|fault| NotStarted(format!("[tls]: {fault}")))?;
     Ok(Arc::new(config))

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 
 use crate::{
     client_auth::{self, AuthenticatedClient, Credentials},
@@ -49,7 +49,6 @@ const OAUTH_PARAMETERS: &[&str] = &[
 
 /// One request.
 pub(super) struct Call {
-    pub(super) method: Method,
     pub(super) gateway: Arc<Gateway>,
     pub(super) live: Arc<LiveRealm>,
     pub(super) style: Style,

@@ -147,9 +147,8 @@ async fn serve(
         Some(live) => {
             let body = call::read(body).await;
             let now = shared.gateway.parts().clock.now();
-            let (handle, method) = (matched.handle, method.clone());
+            let handle = matched.handle;
             let call = Call {
-                method,
                 gateway: Arc::clone(&shared.gateway),
                 live,
                 style,

@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderMap, header};
+use http_body_util::{BodyExt, Full};
 use realmgate::{
     ciba::decide::Decision,
     clock::{Clock, Timestamp},
@@ -21,11 +23,12 @@ use realmgate::{
     web::{self, Routes},
 };
 use serde_json::Value;
+use tower_service::Service;
 
-pub const CIBA: &str = "urn:openid:params:grant-type:ciba";
-pub const PUBLIC: &str = "http://127.0.0.1:8080";
+pub(crate) const CIBA: &str = "urn:openid:params:grant-type:ciba";
+pub(crate) const PUBLIC: &str = "http://127.0.0.1:8080";
 
-pub const REALM: &str = r#"
+pub(crate) const REALM: &str = r#"
 [upstream]
 issuer = "https://login.example.com"
 client_id = "realmgate"
@@ -89,53 +92,53 @@ token_endpoint_auth_method = "client_secret_post"
 grant_types = ["refresh_token"]
 "#;
 
-pub struct World {
-    pub gateway: Arc<Gateway>,
-    pub clock: Clock,
-    pub routes: Routes,
+pub(crate) struct World {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) clock: Clock,
+    pub(crate) routes: Routes,
     _state: tempfile::TempDir,
 }
 
 /// An answer, read.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
     /// `200`, or status and error code such as `400 invalid_request`.
-    pub fn brief(&self) -> String {
+    pub(crate) fn brief(&self) -> String {
         match serde_json::from_str::<Value>(&self.text).ok().and_then(|v| Some(v.get("error")?.as_str()?.to_owned())) {
             Some(error) => format!("{} {error}", self.status),
             None => self.status.to_string(),
         }
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// The happy world with its realm file bent.
-    pub async fn with(bend: impl FnOnce(&mut String)) -> Self {
+    pub(crate) async fn with(bend: impl FnOnce(&mut String)) -> Self {
         let mut text = REALM.replace("PASSWORD_HASH", &password_hash());
         bend(&mut text);
         Self::of(&[("master", &text)], web::Settings::default()).await
     }
 
-    pub async fn of(realms: &[(&str, &str)], settings: web::Settings) -> Self {
+    pub(crate) async fn of(realms: &[(&str, &str)], settings: web::Settings) -> Self {
         let state = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
         let random = Random::system();
@@ -171,46 +174,46 @@ impl World {
         Self { gateway, clock, routes, _state: state }
     }
 
-    pub fn advance(&self, seconds: u64) {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
     /// Any request: `headers` as pairs, `body` as it is.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = warp::test::request().method(method).path(path);
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if !body.is_empty() {
-            request = request.body(body.to_owned());
-        }
-        let response = request.reply(&self.routes).await;
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let response = web::service(self.routes.clone()).call(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
         Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            text: String::from_utf8_lossy(response.body()).into_owned(),
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
 
     /// A form, without any authentication of its own.
-    pub async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let form_type = (header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded");
         self.send("POST", path, &[form_type], &encode(form)).await
     }
 
     /// A form of client `post`.
-    pub async fn as_post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn as_post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let mut all = vec![("client_id", "post"), ("client_secret", "post-secret-0123456789")];
         all.extend(form);
         self.form(path, &all).await
     }
 
     /// A form of client `till`, which uses Basic.
-    pub async fn as_till(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn as_till(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let headers = [
             (header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"),
             (header::AUTHORIZATION.as_str(), &basic("till", "till secret: a+b%20c")),
@@ -219,12 +222,12 @@ impl World {
     }
 
     /// `till` asks `alice`; the `auth_req_id`.
-    pub async fn ask_alice(&self) -> String {
+    pub(crate) async fn ask_alice(&self) -> String {
         self.ask("alice").await
     }
 
     /// `till` asks `bob`; the `auth_req_id`.
-    pub async fn ask_bob(&self) -> String {
+    pub(crate) async fn ask_bob(&self) -> String {
         self.ask("bob").await
     }
 
@@ -236,12 +239,12 @@ impl World {
     }
 
     /// `till` polls.
-    pub async fn poll(&self, auth_req_id: &str) -> Answer {
+    pub(crate) async fn poll(&self, auth_req_id: &str) -> Answer {
         self.as_till("/master/token", &[("grant_type", CIBA), ("auth_req_id", auth_req_id)]).await
     }
 
     /// The person signs in now and decides their one pending request.
-    pub async fn decides(&self, sub: &str, decision: Decision) {
+    pub(crate) async fn decides(&self, sub: &str, decision: Decision) {
         let live = self.gateway.realm("master").unwrap();
         let person = self.signed_in(sub);
         let pending = live.decisions.pending_of(&person, self.clock.now()).await.unwrap();
@@ -251,7 +254,7 @@ impl World {
         live.decisions.by_person(handle, &person, decision, shown, self.clock.now()).await.unwrap();
     }
 
-    pub fn signed_in(&self, sub: &str) -> SignIn {
+    pub(crate) fn signed_in(&self, sub: &str) -> SignIn {
         SignIn {
             identity: Identity { iss: "https://login.example.com".into(), sub: sub.into() },
             claims: Claims { preferred_username: sub.strip_suffix("-sub").map(Into::into), ..Claims::default() },
@@ -262,12 +265,12 @@ impl World {
     }
 }
 
-pub fn encode(form: &[(&str, &str)]) -> String {
+pub(crate) fn encode(form: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
 /// RFC 6749 2.3.1: both parts form-encoded, then Basic.
-pub fn basic(id: &str, secret: &str) -> String {
+pub(crate) fn basic(id: &str, secret: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let part = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", STANDARD.encode(format!("{}:{}", part(id), part(secret))))
