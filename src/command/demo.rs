@@ -5,18 +5,35 @@ use std::{
     fmt::Write as _,
     io::{self, Write as _},
     net::SocketAddr,
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
+    time::Duration,
 };
 
-use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio::net::TcpListener;
 use url::Url;
 
+use super::{
+    logging,
+    start::{self, NotStarted},
+};
 use crate::{
+    ciba::decide::Decision,
     clock::Clock,
+    config::{self, Config, LogFormat},
     demo::{self, PEOPLE, page::Page, provider::Provider, provider::Registration},
+    event::Audit,
+    gateway::Gateway,
     http::{Http, Outbound},
+    keys::folder::StateFolder,
     random::Random,
-    secret::Secret,
+    realm::{
+        self, Realm, SignIn,
+        user::{Claims, Identity},
+    },
+    secret::{Digest, Secret},
+    web,
 };
 
 const CLIENT_ID: &str = "demo";
@@ -43,15 +60,15 @@ pub enum Answer {
     None,
 }
 
+/// The demo's realm: the shipped one, with the demo's provider as its upstream.
+const REALM: &str = include_str!("../../realms/master.toml");
+
 /// What the demo's gateway is made from.
-#[expect(dead_code, reason = "the gateway joins in `serve`")]
-struct Gateway {
+struct Parts {
     listener: TcpListener,
     /// `public_url`, and where the listener answers.
     address: Url,
-    /// The realm's `[upstream]`: issuer, and client with a secret of this run.
-    upstream_issuer: String,
-    registration: Registration,
+    upstream: realm::Upstream,
     /// `/` and `/demo/...`
     page: demo::Routes,
     answer: Answer,
@@ -64,7 +81,7 @@ pub fn run(args: Args) -> ExitCode {
     };
     let outcome = runtime.block_on(start(args));
     runtime.shutdown_background();
-    outcome.map_or_else(|fault| failed(&fault), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(|fault| failed(&fault.to_string()), |()| ExitCode::SUCCESS)
 }
 
 fn failed(fault: &str) -> ExitCode {
@@ -72,9 +89,10 @@ fn failed(fault: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn start(args: Args) -> Result<(), String> {
-    let (listener, address) = bind(args.listen, "--listen").await?;
-    let (provider_listener, provider_address) = bind(args.provider_listen, "--provider-listen").await?;
+async fn start(args: Args) -> Result<(), NotStarted> {
+    let (listener, address) = bind(args.listen, "--listen").await.map_err(NotStarted)?;
+    let (provider_listener, provider_address) =
+        bind(args.provider_listen, "--provider-listen").await.map_err(NotStarted)?;
     let (clock, random) = (Clock::system(), Random::system());
 
     let mut redirect_uri = address.clone();
@@ -82,46 +100,104 @@ async fn start(args: Args) -> Result<(), String> {
     let registration = Registration {
         client_id: "realmgate".to_owned(),
         client_name: "realmgate".to_owned(),
-        client_secret: Secret::new(random.identifier().map_err(|error| error.to_string())?),
+        client_secret: Secret::new(random.identifier().map_err(NotStarted::because)?),
         redirect_uris: vec![redirect_uri],
     };
-    let registrations = vec![registration.clone()];
-    let provider = Provider::new(provider_address, PEOPLE, registrations, clock.clone(), random.clone())
-        .map_err(|fault| fault.to_string())?;
-    let upstream_issuer = provider.issuer().to_owned();
+    let (client_id, client_secret) = (registration.client_id.clone(), registration.client_secret.clone());
+    let provider = Provider::new(provider_address, PEOPLE, vec![registration], clock.clone(), random.clone())
+        .map_err(NotStarted::because)?;
+    let upstream = realm::Upstream {
+        issuer: provider.issuer().to_owned(),
+        client_id,
+        client_secret: Some(client_secret),
+        scope: "openid profile email".to_owned(),
+    };
     tokio::spawn(demo::serve(provider_listener, provider.routes()));
 
-    let http = Http::new(&Outbound::default()).map_err(|fault| fault.to_string())?;
-    let page = Page::new(&address, CLIENT_ID, Secret::new(CLIENT_SECRET), http, clock, random)
-        .map_err(|fault| fault.to_string())?;
+    let http = Http::new(&Outbound::default()).map_err(NotStarted::because)?;
+    let page =
+        Page::new(&address, CLIENT_ID, Secret::new(CLIENT_SECRET), http, clock, random).map_err(NotStarted::because)?;
     let program = std::env::args().next().unwrap_or_else(|| "realmgate".to_owned());
-    let text = start_up_text(&address, &upstream_issuer, &program);
-    let gateway =
-        Gateway { listener, address, upstream_issuer, registration, page: page.routes(), answer: args.answer };
-    serve(gateway, || {
+    let text = start_up_text(&address, &upstream.issuer, &program);
+    let parts = Parts { listener, address, upstream, page: page.routes(), answer: args.answer };
+    serve(parts, || {
         let _ = io::stderr().write_all(text.as_bytes());
     })
     .await
 }
 
 /// Serves until SIGINT or SIGTERM; calls `announce` when requests are answered.
-async fn serve(gateway: Gateway, announce: impl FnOnce()) -> Result<(), String> {
-    // The gateway itself joins here: realm `master` with `upstream_issuer` and `registration` as its upstream.
-    let Gateway { listener, address, upstream_issuer: _, registration: _, page, answer: _ } = gateway;
-    let server = demo::serve(listener, demo::only_at(&address, page));
-    announce();
-    tokio::select! {
-        () = server => Ok(()),
-        outcome = stopped() => outcome.map_err(|error| error.to_string()),
+async fn serve(parts: Parts, announce: impl FnOnce()) -> Result<(), NotStarted> {
+    let Parts { listener, address, upstream, page, answer } = parts;
+    let public_url = address.as_str().trim_end_matches('/').to_owned();
+    let issuer = upstream.issuer.clone();
+    let realm = config::realm_from_toml("master", Path::new("realms/master.toml"), REALM, &public_url)
+        .map_err(|faults| NotStarted(config::Faults(faults).to_string()))?
+        .ok_or_else(|| NotStarted("the demo's realm is disabled".into()))?;
+    let realm = Realm { upstream: Some(upstream), ..realm };
+    let config = Config {
+        listen: listener.local_addr().map_err(NotStarted::because)?,
+        public_url,
+        path_prefix: String::new(),
+        realms: PathBuf::new(),
+        state: PathBuf::new(),
+        log: "warn".to_owned(),
+        log_format: LogFormat::Auto,
+        trusted_proxies: Vec::new(),
+        tls: None,
+        management: None,
+        outbound: Outbound::default(),
+        private_networks: Vec::new(),
+        warnings: Vec::new(),
+    };
+    logging::start(&config);
+    let gateway = start::gateway(&config, StateFolder::none(Random::system()), Audit::Off)?;
+    let building = Arc::clone(&gateway);
+    let not_built = tokio::task::spawn_blocking(move || building.serve(vec![Arc::new(realm)], &[]));
+    if let Some(fault) = not_built.await.map_err(NotStarted::because)?.first() {
+        return Err(NotStarted(fault.to_string()));
     }
+    let settings = web::Settings { path_prefix: String::new(), only_host: Some(config.listen.to_string()) };
+    let routes = web::routes(Arc::clone(&gateway), settings, Some(page));
+    let stop = start::stop_signal()?;
+    let answering = match answer {
+        Answer::None => None,
+        Answer::Approve => Some(Decision::Approve),
+        Answer::Deny => Some(Decision::Deny),
+    };
+    let answering = answering.map(|decision| tokio::spawn(decide_for_people(Arc::clone(&gateway), issuer, decision)));
+    announce();
+    let listeners = start::Listeners { public: listener, tls: None, management: None };
+    start::serve(&config, gateway, routes, listeners, stop).await;
+    if let Some(answering) = answering {
+        answering.abort();
+    }
+    Ok(())
 }
 
-/// Returns at SIGINT or SIGTERM.
-async fn stopped() -> io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
-    tokio::select! {
-        outcome = tokio::signal::ctrl_c() => outcome,
-        _ = terminate.recv() => Ok(()),
+/// `--answer`: every person signs in and decides at once, without a browser. The decision goes the way of every other.
+async fn decide_for_people(gateway: Arc<Gateway>, issuer: String, decision: Decision) {
+    let mut often = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        often.tick().await;
+        let now = gateway.parts().clock.now();
+        let Some(live) = gateway.realm("master") else { continue };
+        for person in PEOPLE.iter().filter(|person| !person.disabled) {
+            let sign_in = SignIn {
+                identity: Identity { iss: issuer.as_str().into(), sub: person.sub.into() },
+                claims: Claims::default(),
+                auth_time: now,
+                acr: None,
+                amr: vec!["demo".into()],
+            };
+            for grant in live.decisions.pending_of(&sign_in, now).await.unwrap_or_default() {
+                let shown = Digest::of(b"nothing: the demo decides");
+                let handle = &grant.request.handle;
+                if let Err(fault) = live.decisions.by_person(handle, &sign_in, decision, shown, now).await {
+                    tracing::warn!(%fault, "The demo could not decide");
+                }
+            }
+        }
     }
 }
 

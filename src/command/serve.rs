@@ -10,6 +10,8 @@ use crate::{
     config::{self, Config, Found, Overrides, Realms},
     event::{Audit, Event},
     gateway::Gateway,
+    keys::folder::StateFolder,
+    random::Random,
     server, web,
 };
 
@@ -63,7 +65,8 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), NotStar
         Some(address) => Some(start::bind(address, "`management.listen`").await?),
         None => None,
     };
-    let gateway = start::gateway(&config, Audit::to_standard_output())?;
+    let state = StateFolder::open(&config.state, Random::system()).map_err(NotStarted::because)?;
+    let gateway = start::gateway(&config, state, Audit::to_standard_output())?;
     let not_built = serve_realms(&gateway, realms).await;
     if let Some(fault) = not_built.first() {
         return Err(NotStarted(fault.to_string()));

@@ -39,17 +39,16 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub(super) struct NotStarted(pub(super) String);
 
 impl NotStarted {
-    fn because(error: impl std::fmt::Display) -> Self {
+    pub(super) fn because(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
 
 /// A gateway without realms yet. Call it within a tokio runtime.
-pub(super) fn gateway(config: &Config, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
+pub(super) fn gateway(config: &Config, state: StateFolder, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
     let (clock, random) = (Clock::system(), Random::system());
     let events = Events::new(audit, clock.clone());
     let http = Http::new(&config.outbound).map_err(NotStarted::because)?;
-    let state = StateFolder::open(&config.state, random.clone()).map_err(NotStarted::because)?;
     let sealing_key = state.sealing_key().map_err(NotStarted::because)?;
     let sealer = Sealer::new(&sealing_key, random.clone()).map_err(NotStarted::because)?;
     Ok(Arc::new(Gateway::new(Parts {
