@@ -96,7 +96,8 @@ impl Approval {
 
     fn open(&self, visit: &Visit<'_>, current: &Current, grant: &Grant) -> Answer {
         let Some(client) = self.asking(grant) else { return self.ended(Ended::Withdrawn) };
-        let too_old = visit.now.since(current.person().auth_time) > client.max_age();
+        let requested_at = grant.request.requested_at;
+        let too_old = !client.accepts_sign_in(current.person().auth_time, requested_at, visit.now);
         let too_weak = grant.request.acr_values.as_ref().is_some_and(|wanted| !current.meets(wanted));
         if too_old || too_weak {
             return self.confirm(visit, client, grant, too_old);

@@ -6,7 +6,7 @@ use crate::{
     ciba::grant::{Approval, Grant, NotOpen, State, channel_alias, handle_alias},
     clock::Timestamp,
     event::{self, Event, Events, Via},
-    oauth,
+    oauth::{self, Code},
     realm::{
         Realm,
         policy::{self, Status},
@@ -108,7 +108,7 @@ impl Decisions {
             shown: Some(shown),
         };
         // the sign-in itself is the freshest status there is (I4)
-        self.judge(&grant, Status::Active, person.auth_time, now)?;
+        self.judge(&grant, Status::Active, &approval, decision, now)?;
         self.decide(key, &grant, decision, approval, now).await
     }
 
@@ -140,27 +140,36 @@ impl Decisions {
             amr: Vec::new(),
             shown: None,
         };
-        self.judge(&grant, Status::Untracked, now, now)?;
+        self.judge(&grant, Status::Untracked, &approval, decision, now)?;
         self.decide(key, &grant, decision, approval, now).await
     }
 
-    fn judge(&self, grant: &Grant, status: Status, auth_time: Timestamp, now: Timestamp) -> Result<(), NotDecided> {
-        let refusal = match self.realm.clients.get(&*grant.request.client_id) {
-            None => Some(oauth::Error::new(oauth::Code::UnauthorizedClient, "The client is not registered")),
-            Some(client) => {
-                if now.since(auth_time) > client.max_age() {
-                    return Err(NotDecided::SignInTooOld);
-                }
-                policy::judge(client, status, &grant.request.scope).err()
-            }
+    /// Whether this may be decided now. Nobody needs to sign in anew to say no.
+    fn judge(
+        &self,
+        grant: &Grant,
+        status: Status,
+        approval: &Approval,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Result<(), NotDecided> {
+        let Some(client) = self.realm.clients.get(&*grant.request.client_id) else {
+            self.refused(grant, approval.via, "client gone");
+            return Err(NotDecided::Policy(oauth::Error::new(
+                Code::UnauthorizedClient,
+                "The client is not registered",
+            )));
         };
-        match refusal {
-            None => Ok(()),
-            Some(error) => {
-                self.refused(grant, Via::Page, "policy");
-                Err(NotDecided::Policy(error))
-            }
+        if decision == Decision::Deny {
+            return Ok(());
         }
+        if !client.accepts_sign_in(approval.auth_time, grant.request.requested_at, now) {
+            return Err(NotDecided::SignInTooOld);
+        }
+        policy::judge(client, status, &grant.request.scope).map_err(|error| {
+            self.refused(grant, approval.via, "policy");
+            NotDecided::Policy(error)
+        })
     }
 
     async fn decide(

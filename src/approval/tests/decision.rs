@@ -1,3 +1,5 @@
+//! The decision page and the decision: who sees it, what is refused, what it leaves.
+
 use super::*;
 use crate::{ciba::grant::State, event::Via, store::Change};
 

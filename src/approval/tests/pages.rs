@@ -1,3 +1,5 @@
+//! Every page, as a snapshot and in bytes.
+
 use super::*;
 use crate::{event::Via, store::Change};
 
@@ -182,10 +184,9 @@ fn pages_cannot_be_framed_cached_or_indexed() {
     assert_eq!((of("cache-control"), of("referrer-policy")), ("no-store", "same-origin"));
 }
 
-/// `cargo test --lib approval::tests::pages::for_the_eye -- --ignored`, then serve `target/pages`.
+/// Writes every page below `target/pages`, to be served on loopback and looked at.
 #[tokio::test]
-#[ignore = "writes every page to target/pages, for looking at"]
-async fn for_the_eye() {
+async fn every_page_can_be_looked_at() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
     std::fs::create_dir_all(folder.join("acme")).unwrap();
     std::fs::write(folder.join("acme/approvals.css"), stylesheet().1).unwrap();

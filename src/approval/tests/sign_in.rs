@@ -1,3 +1,5 @@
+//! Sign-in, session, sign-out.
+
 use super::*;
 use crate::http::Fault;
 

@@ -1,3 +1,5 @@
+//! Tables of faults: what is written, which key is named, what is said.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Several files at once: all faults of all of them.
+
 use std::{fs, path::PathBuf};
 
 use super::*;

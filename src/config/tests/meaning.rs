@@ -1,3 +1,5 @@
+//! What sound files mean.
+
 use std::time::Duration;
 
 use super::*;
