@@ -74,11 +74,7 @@ pub(super) struct Stub {
 
 impl Stub {
     pub(super) async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), answer).await
-    }
-
-    pub(super) async fn start_at(address: SocketAddr, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (answer, all) = (Arc::new(answer), Arc::clone(&seen));
@@ -128,7 +124,7 @@ async fn serve(mut stream: TcpStream, answer: Arc<impl Fn(&Seen) -> Reply + Send
         }
         Reply::Drip => {
             let _ = stream.write_all(format!("HTTP/1.1 200 x\r\ncontent-length: 1000\r\n{json}\r\n").as_bytes()).await;
-            for _ in 0..100 {
+            for _ in 0..150 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if stream.write_all(b" ").await.is_err() {
                     break;
@@ -169,7 +165,7 @@ pub(super) fn caller(clock: &Clock) -> Caller {
     Caller { limit: Limit { time: Duration::from_secs(20), ..Limit::API }, ..caller }
 }
 
-/// A caller that has not.
+/// A caller that has not: for answers that never end.
 pub(super) fn impatient(clock: &Clock) -> Caller {
-    Caller { limit: Limit { time: Duration::from_millis(300), ..Limit::API }, ..caller(clock) }
+    Caller { limit: Limit { time: Duration::from_secs(1), ..Limit::API }, ..caller(clock) }
 }

@@ -216,6 +216,12 @@ async fn a_person_signs_in() {
     let challenge = crate::secret::Digest::of(verifier.as_bytes()).base64url();
     assert_eq!(of_url(&begun, "code_challenge"), Some(challenge), "RFC 7636 4.6");
     assert_eq!(world.stub.count("/userinfo"), 0, "the ID token holds all");
+
+    let metrics = world.upstream.caller.events.metrics(&[]);
+    for operation in ["discovery", "keys", "token"] {
+        let line = format!("upstream_requests_total{{realm=\"acme\",operation=\"{operation}\",result=\"ok\"}} 1");
+        assert!(metrics.contains(&line), "{operation}: {metrics}");
+    }
 }
 
 #[tokio::test]
@@ -473,7 +479,7 @@ async fn faults_of_the_provider() {
         ("userinfo is no object", userinfo(json(200, json!(["a@x.example"]))), "userinfo endpoint: the answer is not"),
     ];
     for (case, (path, reply), expected) in table {
-        let world = World::with(impatient, |_| {}).await;
+        let world = World::with(if case.contains("drips") { impatient } else { caller }, |_| {}).await;
         world.bend(|does| {
             does.replies.insert(path, reply);
             does.claims = json!({"name": null});

@@ -339,7 +339,8 @@ async fn trouble_is_a_fault_and_never_nobody() {
         ),
     ];
     for (case, users_reply, token_reply, expected) in table {
-        let world = World::with(impatient, |_, _| {}).await;
+        let patience = if case.contains("drips") { impatient } else { caller };
+        let world = World::with(patience, |_, _| {}).await;
         world.bend(|does| (does.users_reply, does.token_reply) = (users_reply, token_reply));
         let found = world.find("alice").await;
         assert!(found.starts_with(expected), "{case}: {found}");
