@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clock::Clock,
+    config::{self, Overrides},
     event::{Audit, Events},
     http::{Http, Outbound},
     realm::{
@@ -24,6 +25,7 @@ const FOUND: u8 = 0;
 const NOT_FOUND: u8 = 3;
 const AMBIGUOUS: u8 = 4;
 const UPSTREAM_FAULT: u8 = 6;
+const CONFIGURATION_FAULT: u8 = 2;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -41,8 +43,29 @@ pub struct Args {
     pub json: bool,
 }
 
-pub fn run(_args: Args) -> ExitCode {
-    ExitCode::FAILURE
+pub fn run(args: Args) -> ExitCode {
+    match asked(&args).map(|trace| report(&trace, args.json, io::stdout().lock())) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(error)) => failed(&error.to_string(), 1),
+        Err(fault) => failed(&fault, CONFIGURATION_FAULT),
+    }
+}
+
+/// The trace, or what is wrong with the configuration. Faults of other realms do not matter here.
+fn asked(args: &Args) -> Result<Trace, String> {
+    let config = config::load(&args.config, &Overrides::default()).map_err(|faults| faults.to_string())?;
+    match config::load_realms(&config).by_name.get(&args.realm) {
+        Some(config::Found::Sound(realm)) => ask(realm, &config.outbound, &args.login_hint),
+        Some(config::Found::Faulty(faults)) => Err(config::Faults(faults.clone()).to_string()),
+        Some(config::Found::Disabled) => Err(format!("the realm `{}` is disabled", args.realm)),
+        None => Err(format!("there is no realm `{}` in {}", args.realm, config.realms.display())),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the command line's own output")]
+fn failed(fault: &str, code: u8) -> ExitCode {
+    eprintln!("{fault}");
+    ExitCode::from(code)
 }
 
 /// Asks the realm's lookups, on a runtime of its own.
