@@ -53,7 +53,8 @@ impl LiveRealm {
             Arc::clone(&tables.authorizations),
             random.clone(),
         ));
-        let upstream = realm.upstream.clone().map(|settings| {
+        // where a device service alone decides, nobody signs in
+        let upstream = realm.upstream.clone().filter(|_| realm.has_page()).map(|settings| {
             Arc::new(Upstream::new(
                 settings,
                 Arc::clone(&realm.name),
