@@ -25,8 +25,11 @@ pub async fn callback(
     let Some(bearer) = bearer else {
         return Err(Error::new(Code::InvalidToken, "Invalid token").challenge_with(Challenge::Bearer));
     };
-    let refused = |reason: &'static str| {
-        events.tell(Event::DecisionRefused { realm: &realm.name, client: None, via: Via::DeviceService, reason });
+    let tell = |client, reason| {
+        events.tell(Event::DecisionRefused { realm: &realm.name, client, via: Via::DeviceService, reason });
+    };
+    let refused = |reason| {
+        tell(None, reason);
         Error::new(Code::InvalidToken, "Invalid token").with_status(403).because(reason)
     };
     let bearer = verify_bearer(keys, &realm.issuer, bearer, now).map_err(|_| refused("invalid token"))?;
@@ -35,6 +38,7 @@ pub async fn callback(
         Status::Unauthorized | Status::Cancelled => Decision::Deny,
     };
     if !realm.clients.get(&bearer.azp).is_some_and(|client| client.enabled) {
+        tell(Some(&bearer.azp), "client gone");
         return Err(Error::invalid_request("Invalid token recipient"));
     }
     match decisions.by_device_service(&bearer.jti, decision, now).await {
