@@ -8,5 +8,6 @@ mod client_authentication;
 mod http_rules;
 mod metadata;
 mod parameters;
+mod receiver;
 mod token;
 mod world;

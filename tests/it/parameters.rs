@@ -1,6 +1,6 @@
 //! ciba.md C3: the parameters of an authentication request.
 
-use crate::world::World;
+use crate::world::{World, realm_file};
 
 #[tokio::test]
 async fn table_of_c3() {
@@ -100,7 +100,7 @@ async fn table_of_c3() {
 
 #[tokio::test]
 async fn p11_a_user_of_another_realm_is_unknown() {
-    let text = crate::world::REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     let other = text.replace("alice", "zoe");
     let world = World::of(&[("master", &text), ("other", &other)], Default::default()).await;
     let answer = world.as_till("/master/bc-authorize", &[("scope", "openid"), ("login_hint", "zoe")]).await;

@@ -2,17 +2,10 @@
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use realmgate::ciba::decide::Decision;
 use serde_json::Value;
 
-use crate::world::{CIBA, REALM, World};
-
-/// The claims of a JWT, not verified.
-fn claims(token: &Value) -> Value {
-    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
+use crate::world::{CIBA, World, claims, realm_file};
 
 #[tokio::test]
 async fn table_of_what_is_refused() {
@@ -39,7 +32,7 @@ async fn table_of_what_is_refused() {
 
 #[tokio::test]
 async fn k6_k7_another_clients_or_realms_request_is_unknown_and_stays_untouched() {
-    let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     let world = World::of(&[("master", &text), ("other", &text)], Default::default()).await;
     let id = world.ask_alice().await;
     let poll = [("grant_type", CIBA), ("auth_req_id", id.as_str())];
@@ -226,13 +219,11 @@ async fn a_user_disabled_in_between_gets_no_tokens() {
     let world = World::new().await;
     let id = world.ask_alice().await;
     world.decides("alice-sub", Decision::Approve).await;
-    let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     let disabled = text.replacen("name = \"Alice Liddell\"", "enabled = false", 1);
-    let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &disabled, crate::world::PUBLIC);
-    world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
+    world.serve(&[("master", &disabled)]);
     assert_eq!(world.poll(&id).await.brief(), "400 invalid_grant", "K25");
-    let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &text, crate::world::PUBLIC);
-    world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
+    world.serve(&[("master", &text)]);
     assert_eq!(world.poll(&id).await.status, 200, "nothing was spent");
 }
 
@@ -241,14 +232,12 @@ async fn k26_a_client_that_lost_scope_or_grant_gets_no_tokens() {
     let world = World::new().await;
     let id = world.ask_alice().await;
     world.decides("alice-sub", Decision::Approve).await;
-    let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     for (from, to, expected) in [
         ("scope = \"openid profile email\"", "scope = \"openid\"", "400 invalid_scope"),
         ("\"urn:openid:params:grant-type:ciba\", \"refresh_token\"", "\"refresh_token\"", "400 unauthorized_client"),
     ] {
-        let bent = text.replacen(from, to, 1);
-        let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &bent, crate::world::PUBLIC);
-        world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
+        world.serve(&[("master", &text.replacen(from, to, 1))]);
         assert_eq!(world.poll(&id).await.brief(), expected);
     }
 }
