@@ -145,9 +145,9 @@ impl Approval {
         Self { realm, decisions, provider, sessions, flows, events, site }
     }
 
-    /// What `web` answers with where a form or a query cannot be read.
-    pub fn bad_request(&self, visit: &Visit<'_>) -> Answer {
-        self.unreadable(visit, None)
+    /// What `web` answers with where a form or a query cannot be read, or has not arrived: `status` says which.
+    pub fn bad_request(&self, visit: &Visit<'_>, status: u16) -> Answer {
+        self.unreadable(visit, None, status)
     }
 
     fn finish(&self, visit: &Visit<'_>, answer: Result<Answer, Trouble>) -> Answer {

@@ -126,7 +126,10 @@ fn refusal(call: &Call, error: &Error) -> Reply {
 pub(super) async fn inbox(call: Call) -> Reply {
     let browser = Browser::of(&call, false);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
-    answered(if browser.readable { approval.inbox(&visit).await } else { approval.bad_request(&visit) })
+    answered(match browser.unreadable {
+        None => approval.inbox(&visit).await,
+        Some(status) => approval.bad_request(&visit, status),
+    })
 }
 
 /// `GET /{realm}/approvals/{handle}`
@@ -134,7 +137,10 @@ pub(super) async fn request(call: Call) -> Reply {
     let browser = Browser::of(&call, false);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
     let handle = call.handle.as_deref().unwrap_or_default();
-    answered(if browser.readable { approval.request(&visit, handle).await } else { approval.bad_request(&visit) })
+    answered(match browser.unreadable {
+        None => approval.request(&visit, handle).await,
+        Some(status) => approval.bad_request(&visit, status),
+    })
 }
 
 /// `POST /{realm}/approvals/{handle}`
@@ -142,10 +148,9 @@ pub(super) async fn decide(call: Call) -> Reply {
     let browser = Browser::of(&call, true);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
     let handle = call.handle.as_deref().unwrap_or_default();
-    answered(if browser.readable {
-        approval.decide(&visit, handle, &browser.form).await
-    } else {
-        approval.bad_request(&visit)
+    answered(match browser.unreadable {
+        None => approval.decide(&visit, handle, &browser.form).await,
+        Some(status) => approval.bad_request(&visit, status),
     })
 }
 
@@ -153,17 +158,19 @@ pub(super) async fn decide(call: Call) -> Reply {
 pub(super) async fn sign_in_callback(call: Call) -> Reply {
     let browser = Browser::of(&call, false);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
-    answered(if browser.readable { approval.sign_in_callback(&visit).await } else { approval.bad_request(&visit) })
+    answered(match browser.unreadable {
+        None => approval.sign_in_callback(&visit).await,
+        Some(status) => approval.bad_request(&visit, status),
+    })
 }
 
 /// `POST /{realm}/sign-out`
 pub(super) async fn sign_out(call: Call) -> Reply {
     let browser = Browser::of(&call, true);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
-    answered(if browser.readable {
-        approval.sign_out(&visit, &browser.form).await
-    } else {
-        approval.bad_request(&visit)
+    answered(match browser.unreadable {
+        None => approval.sign_out(&visit, &browser.form).await,
+        Some(status) => approval.bad_request(&visit, status),
     })
 }
 
@@ -188,8 +195,8 @@ struct Browser {
     query: Params,
     form: Params,
     cookies: String,
-    /// Whether query and form could be parsed.
-    readable: bool,
+    /// The answer's status where query or form could not be read.
+    unreadable: Option<u16>,
 }
 
 impl Browser {
@@ -197,9 +204,11 @@ impl Browser {
         let cookies = call.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let cookies = cookies.collect::<Vec<_>>().join("; ");
         let form = if has_form { call.form() } else { Ok(Params::default()) };
-        match (Params::parse(call.query.as_bytes()), form) {
-            (Ok(query), Ok(form)) => Self { query, form, cookies, readable: true },
-            _ => Self { query: Params::default(), form: Params::default(), cookies, readable: false },
+        match Params::parse(call.query.as_bytes()).and_then(|query| Ok((query, form?))) {
+            Ok((query, form)) => Self { query, form, cookies, unreadable: None },
+            Err(error) => {
+                Self { query: Params::default(), form: Params::default(), cookies, unreadable: Some(error.status()) }
+            }
         }
     }
 
