@@ -3,11 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so by a panic")]
 
+mod browser;
 mod callback;
 mod client_authentication;
 mod http_rules;
 mod metadata;
 mod parameters;
+mod person;
 mod receiver;
 mod token;
+mod webhook;
 mod world;

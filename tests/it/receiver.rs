@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
+use realmgate::clock::Clock;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use warp::{Filter, path::FullPath};
@@ -55,6 +56,17 @@ impl Receiver {
     /// What arrives next, within 10 s.
     pub(crate) async fn next(&mut self) -> Received {
         timeout(Duration::from_secs(10), self.arrived.recv()).await.unwrap().unwrap()
+    }
+
+    /// What arrives next, when enough time has passed on this clock.
+    pub(crate) async fn next_as_time_passes(&mut self, clock: &Clock) -> Received {
+        for _ in 0..1000 {
+            if let Ok(received) = timeout(Duration::from_millis(10), self.arrived.recv()).await {
+                return received.unwrap();
+            }
+            clock.advance(Duration::from_millis(50));
+        }
+        panic!("nothing has arrived");
     }
 
     /// How many requests have arrived that nobody has looked at.

@@ -27,6 +27,7 @@ use realmgate::{
         user::{Claims, Identity},
     },
     secret::{Digest, Sealer},
+    store::Group,
     web::{self, Routes},
 };
 use serde_json::Value;
@@ -103,7 +104,7 @@ pub(crate) struct World {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Clock,
     pub(crate) routes: Routes,
-    public: &'static str,
+    pub(crate) public: &'static str,
     audit: Mutex<Receiver<String>>,
     _state: tempfile::TempDir,
 }
@@ -215,8 +216,12 @@ impl World {
 
     /// The undecided requests of a realm.
     pub(crate) async fn pending(&self, realm: &str) -> usize {
-        let pending = self.gateway.pending().await;
-        pending.iter().find(|(name, _)| **name == *realm).unwrap().1
+        self.gateway.parts().tables.grants.count(&Group::Realm(realm.into())).await.unwrap()
+    }
+
+    /// The sessions of a realm's pages.
+    pub(crate) async fn sessions(&self, realm: &str) -> usize {
+        self.gateway.parts().tables.sessions.count(&Group::Realm(realm.into())).await.unwrap()
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
