@@ -29,6 +29,10 @@ pub enum Event<'a> {
     Polled { realm: &'a str, client: &'a str, error: &'a oauth::Error },
     /// A grant was redeemed for tokens.
     Redeemed { realm: &'a str, client: &'a str, sub: &'a str, scope: &'a oauth::Scope, sid: &'a str },
+    /// A refresh token was exchanged for new tokens.
+    Refreshed { realm: &'a str, client: &'a str, sub: &'a str, scope: &'a oauth::Scope, sid: &'a str },
+    /// A token request that is no poll was refused: the client could not prove who it is, or may not refresh.
+    TokenRefused { realm: &'a str, client: Option<&'a str>, error: &'a oauth::Error },
     /// A person signed in at the upstream, or failed to.
     SignedIn { realm: &'a str, sub: Option<&'a str>, failure: Option<&'a str> },
     /// The upstream was asked for something (`discovery`, `keys`, `token`, `lookup`, ...).
@@ -124,7 +128,12 @@ impl Via {
 
 fn log(event: &Event<'_>) {
     match *event {
-        Event::Requested { .. } | Event::RequestRefused { .. } | Event::Polled { .. } => {} // the access line says it
+        // the access line says it
+        Event::Requested { .. }
+        | Event::RequestRefused { .. }
+        | Event::Polled { .. }
+        | Event::Refreshed { .. }
+        | Event::TokenRefused { .. } => {}
         Event::Decided { realm, client, decision, via, .. } => {
             tracing::info!(
                 realm.name = realm,

@@ -69,6 +69,11 @@ impl Issuer {
         Self { realm, keys, refresh_key, authorizations, random }
     }
 
+    /// The realm's name.
+    pub fn realm(&self) -> &str {
+        &self.realm.name
+    }
+
     pub fn keys(&self) -> &KeySet {
         &self.keys
     }

@@ -22,9 +22,6 @@ pub async fn callback(
     body: &[u8],
     now: Timestamp,
 ) -> Result<String, Error> {
-    let Some(bearer) = bearer else {
-        return Err(Error::new(Code::InvalidToken, "Invalid token").challenge_with(Challenge::Bearer));
-    };
     let tell = |client, reason| {
         events.tell(Event::DecisionRefused { realm: &realm.name, client, via: Via::DeviceService, reason });
     };
@@ -32,8 +29,12 @@ pub async fn callback(
         tell(None, reason);
         Error::new(Code::InvalidToken, "Invalid token").with_status(403).because(reason)
     };
+    let Some(bearer) = bearer else {
+        tell(None, "no token");
+        return Err(Error::new(Code::InvalidToken, "Invalid token").challenge_with(Challenge::Bearer));
+    };
     let bearer = verify_bearer(keys, &realm.issuer, bearer, now).map_err(|_| refused("invalid token"))?;
-    let decision = match callback::parse(body)?.status {
+    let decision = match callback::parse(body).inspect_err(|_| tell(Some(&bearer.azp), "unreadable"))?.status {
         Status::Succeed => Decision::Approve,
         Status::Unauthorized | Status::Cancelled => Decision::Deny,
     };

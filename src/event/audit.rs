@@ -1,4 +1,4 @@
-//! The audit trail: one JSON object for each request, decision, redemption and refusal.
+//! The audit trail: one JSON object for each request, decision, redemption, refresh and refusal.
 //!
 //! Members: `time` (RFC 3339), `type`, `realm`, and as known `client`, `sub`, `scope`, `decision`, `via`, `shown` (the digest
 //! of what the person was shown), `sid`, `error`. Writing never holds a request up: lines wait in a bounded queue for a
@@ -6,10 +6,7 @@
 
 use std::{
     io::{BufWriter, Write},
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel},
-    },
+    sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel},
 };
 
 use serde::Serialize;
@@ -21,8 +18,6 @@ use crate::clock::Timestamp;
 pub enum Audit {
     Off,
     Queue(SyncSender<String>),
-    /// For tests.
-    Kept(Mutex<Vec<String>>),
 }
 
 #[derive(Serialize)]
@@ -69,7 +64,6 @@ impl Audit {
                     tracing::error!("An audit record was dropped: standard output does not take them");
                 }
             }
-            Self::Kept(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).push(line),
         }
     }
 }
@@ -116,6 +110,16 @@ fn record_of<'a>(event: &Event<'a>, now: Timestamp) -> Option<Record<'a>> {
             sid: Some(sid),
             ..empty("redemption", realm)
         },
+        Event::Refreshed { realm, client, sub, scope, sid } => Record {
+            client: Some(client),
+            sub: Some(sub),
+            scope: Some(scope.to_string()),
+            sid: Some(sid),
+            ..empty("refresh", realm)
+        },
+        Event::TokenRefused { realm, client, error } => {
+            Record { client, error: Some(error.code().as_str()), ..empty("token_refused", realm) }
+        }
         _ => return None,
     })
 }

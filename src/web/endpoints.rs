@@ -26,12 +26,15 @@ pub(super) async fn token(call: Call) -> Reply {
 }
 
 async fn token_request(call: &Call, params: &Params) -> Reply {
+    let (live, events) = (&call.live, &call.gateway.parts().events);
     let client = match GrantType::of(params).and_then(|_| call.client(params)) {
         Ok(client) => client,
-        Err(error) => return refusal(call, &error),
+        Err(error) => {
+            events.tell(Event::TokenRefused { realm: &live.realm.name, client: None, error: &error });
+            return refusal(call, &error);
+        }
     };
-    let live = &call.live;
-    let result = token::token(&live.ciba, &live.issuer, &client, params, call.now).await;
+    let result = token::token(&live.ciba, &live.issuer, events, &client, params, call.now).await;
     of_client(call, &client, result)
 }
 
