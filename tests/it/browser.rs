@@ -107,7 +107,9 @@ impl<'w> Browser<'w> {
     /// The value of a hidden field; of the last one of this name.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> String {
-        let (_, rest) = self.page.text.rsplit_once(&format!("name=\"{name}\" value=\"")).expect(name);
+        let Some((_, rest)) = self.page.text.rsplit_once(&format!("name=\"{name}\" value=\"")) else {
+            panic!("no field {name}: {:?}", self.page)
+        };
         rest.split_once('"').unwrap().0.to_owned()
     }
 

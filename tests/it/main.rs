@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so by a panic")]
 
+mod addresses;
 mod browser;
 mod callback;
 mod client_authentication;
@@ -10,6 +11,8 @@ mod http_rules;
 mod metadata;
 mod parameters;
 mod person;
+mod prefix;
+mod quiet;
 mod receiver;
 mod token;
 mod webhook;
