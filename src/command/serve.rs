@@ -3,15 +3,16 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::{logging, start, start::NotStarted};
 use crate::{
-    config::{self, Config, Found, Overrides, Realms},
+    config::{self, Config, Fault, Found, Overrides, Realms},
     event::{Audit, Event},
     gateway::Gateway,
-    keys::folder::StateFolder,
-    random::Random,
     server, web,
 };
 
@@ -42,7 +43,26 @@ pub fn run(args: Args) -> ExitCode {
     };
     match runtime.block_on(serve(args, config, realms)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => fail(&fault),
+        Err(Failed::Configuration(fault)) => refuse(&config::Faults(vec![fault])),
+        Err(Failed::Else(fault)) => fail(&fault),
+    }
+}
+
+/// Why the gateway does not start although all files could be read.
+enum Failed {
+    Configuration(Fault),
+    Else(NotStarted),
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Configuration(fault)
+    }
+}
+
+impl From<NotStarted> for Failed {
+    fn from(fault: NotStarted) -> Self {
+        Self::Else(fault)
     }
 }
 
@@ -53,23 +73,25 @@ fn refuse(faults: &config::Faults) -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "the command line's own output")]
-pub(super) fn fail(fault: &NotStarted) -> ExitCode {
+fn fail(fault: &NotStarted) -> ExitCode {
     eprintln!("realmgate: {fault}");
     ExitCode::FAILURE
 }
 
-async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), NotStarted> {
-    let tls = config.tls.as_ref().map(start::tls_config).transpose()?.map(|tls| Arc::new(ArcSwap::new(tls)));
+async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed> {
+    let tls = config.tls.as_ref().map(|tls| start::tls_config(tls, &args.config)).transpose()?;
+    let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
+    let http = start::http(&config, &args.config)?;
+    let state = start::state(&config, &args.config)?;
     let public = start::bind(config.listen, "`listen`").await?;
     let management = match config.management {
         Some(address) => Some(start::bind(address, "`management.listen`").await?),
         None => None,
     };
-    let state = StateFolder::open(&config.state, Random::system()).map_err(NotStarted::because)?;
-    let gateway = start::gateway(&config, state, Audit::to_standard_output())?;
+    let gateway = start::gateway(http, state, Audit::to_standard_output())?;
     let not_built = serve_realms(&gateway, realms).await;
     if let Some(fault) = not_built.first() {
-        return Err(NotStarted(fault.to_string()));
+        return Err(NotStarted(fault.to_string()).into());
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -78,8 +100,10 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), NotStar
     let routes = web::routes(Arc::clone(&gateway), settings, None);
     let stop = start::stop_signal()?;
     let reloading = tokio::spawn(reload_at_hangup(args, Arc::clone(&gateway), tls.clone()));
+    let address = |listener: &TcpListener| listener.local_addr().ok().map(tracing::field::display);
     tracing::info!(
-        address = %public.local_addr().map_or_else(|_| config.listen.to_string(), |address| address.to_string()),
+        address = address(&public),
+        management = management.as_ref().and_then(address),
         public_url = config.public_url,
         realms = gateway.realms().len(),
         "listening"
@@ -132,7 +156,7 @@ async fn reload(args: &Args, gateway: &Arc<Gateway>, tls: Option<&ArcSwap<server
     };
     let mut faults: Vec<String> = realms.faults().map(ToString::to_string).collect();
     if let (Some(running), Some(files)) = (tls, &config.tls) {
-        match start::tls_config(files) {
+        match start::tls_config(files, &args.config) {
             Ok(tls) => running.store(tls),
             Err(fault) => faults.push(fault.to_string()),
         }

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    config::{Config, Tls},
+    config::{Config, Fault, Tls},
     event::{Audit, Events},
     gateway::{Gateway, Parts, Tables},
     http::Http,
@@ -45,10 +45,9 @@ impl NotStarted {
 }
 
 /// A gateway without realms yet. Call it within a tokio runtime.
-pub(super) fn gateway(config: &Config, state: StateFolder, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
+pub(super) fn gateway(http: Http, state: StateFolder, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
     let (clock, random) = (Clock::system(), Random::system());
     let events = Events::new(audit, clock.clone());
-    let http = Http::new(&config.outbound).map_err(NotStarted::because)?;
     let sealing_key = state.sealing_key().map_err(NotStarted::because)?;
     let sealer = Sealer::new(&sealing_key, random.clone()).map_err(NotStarted::because)?;
     Ok(Arc::new(Gateway::new(Parts {
@@ -71,12 +70,32 @@ pub(super) async fn bind(address: std::net::SocketAddr, option: &str) -> Result<
     })
 }
 
+/// What only using it shows to be wrong in the configuration `file`.
+fn fault(file: &Path, key: &str, cause: impl std::fmt::Display, remedy: &str) -> Fault {
+    let (file, key) = (file.display().to_string(), Some(key.to_owned()));
+    Fault { file, line: None, key, cause: cause.to_string(), remedy: remedy.to_owned() }
+}
+
 /// The certificate as it is on disk now.
-pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::ServerConfig>, NotStarted> {
-    let read = |path: &Path| std::fs::read(path).map_err(|error| NotStarted(format!("{}: {error}", path.display())));
-    let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?)
-        .map_err(|fault| NotStarted(format!("[tls]: {fault}")))?;
-    Ok(Arc::new(config))
+pub(super) fn tls_config(tls: &Tls, file: &Path) -> Result<Arc<server::ServerConfig>, Fault> {
+    let remedy = "name the PEM files of a certificate with its chain, and of its private key";
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| fault(file, "tls", format!("{}: {error}", path.display()), remedy))
+    };
+    let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?);
+    config.map(Arc::new).map_err(|cause| fault(file, "tls", cause, remedy))
+}
+
+/// The outbound client.
+pub(super) fn http(config: &Config, file: &Path) -> Result<Http, Fault> {
+    let remedy = "correct the file that is named, or remove it";
+    Http::new(&config.outbound).map_err(|cause| fault(file, "outbound", cause, remedy))
+}
+
+/// The state folder, made where it is missing.
+pub(super) fn state(config: &Config, file: &Path) -> Result<StateFolder, Fault> {
+    let remedy = "name a folder that is there or can be made";
+    StateFolder::open(&config.state, Random::system()).map_err(|cause| fault(file, "state", cause, remedy))
 }
 
 /// The running gateway's listeners.
