@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use arc_swap::ArcSwap;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 
 use super::{logging, start, start::NotStarted};
@@ -99,7 +99,9 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed>
     let settings = web::Settings { path_prefix: config.path_prefix.clone(), only_host: None };
     let routes = web::routes(Arc::clone(&gateway), settings, None);
     let stop = start::stop_signal()?;
-    let reloading = tokio::spawn(reload_at_hangup(args, Arc::clone(&gateway), tls.clone()));
+    // from here on no SIGHUP ends the process
+    let hangup = signal(SignalKind::hangup()).map_err(NotStarted::because)?;
+    let reloading = tokio::spawn(reload_at_hangup(hangup, args, Arc::clone(&gateway), tls.clone()));
     let address = |listener: &TcpListener| listener.local_addr().ok().map(tracing::field::display);
     tracing::info!(
         address = address(&public),
@@ -131,8 +133,12 @@ pub(super) async fn serve_realms(gateway: &Arc<Gateway>, realms: Realms) -> Vec<
 
 /// SIGHUP: realms, clients, keys, secrets and TLS files are read again. A faulty realm keeps its running version; a faulty
 /// `config.toml` keeps everything. Listeners need a restart.
-async fn reload_at_hangup(args: Args, gateway: Arc<Gateway>, tls: Option<Arc<ArcSwap<server::ServerConfig>>>) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+async fn reload_at_hangup(
+    mut hangup: Signal,
+    args: Args,
+    gateway: Arc<Gateway>,
+    tls: Option<Arc<ArcSwap<server::ServerConfig>>>,
+) {
     while hangup.recv().await.is_some() {
         let faults = reload(&args, &gateway, tls.as_deref()).await;
         for fault in &faults {
@@ -155,6 +161,9 @@ async fn reload(args: &Args, gateway: &Arc<Gateway>, tls: Option<&ArcSwap<server
         Err(error) => return vec![error.to_string()],
     };
     let mut faults: Vec<String> = realms.faults().map(ToString::to_string).collect();
+    if realms.by_name.is_empty() && !faults.is_empty() {
+        return faults; // the folder cannot be read: that is no reason to serve nobody
+    }
     if let (Some(running), Some(files)) = (tls, &config.tls) {
         match start::tls_config(files, &args.config) {
             Ok(tls) => running.store(tls),
