@@ -1,4 +1,4 @@
-//! ciba.md C2, as far as secrets go: at both endpoints alike.
+//! docs/cases.md, client authentication, as far as secrets go: at both endpoints alike.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 

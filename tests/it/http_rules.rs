@@ -1,4 +1,4 @@
-//! ciba.md C1: HTTP, routing, realm; at both endpoints unless the row says one.
+//! docs/cases.md: HTTP, routing, realm; at both endpoints unless the row says one.
 
 use crate::world::{CIBA, World, basic, encode};
 

@@ -1,4 +1,4 @@
-//! ciba.md C3: the parameters of an authentication request.
+//! docs/cases.md: the parameters of an authentication request.
 
 use crate::world::{World, realm_file};
 

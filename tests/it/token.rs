@@ -1,4 +1,4 @@
-//! ciba.md C5: the token endpoint with the CIBA grant; refresh; userinfo.
+//! docs/cases.md: the token endpoint with the CIBA grant; refresh; userinfo.
 
 use std::sync::Arc;
 

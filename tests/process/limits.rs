@@ -40,6 +40,9 @@ async fn a_body_that_is_too_large() {
     let folder = Folder::new("");
     let running = folder.serve();
     is_error(&raw(&running, post(70_000, &"a".repeat(70_000)).as_bytes()).await, 413, "invalid_request");
+    let chunked = post(0, "").replace("content-length: 0\r\n\r\n", "transfer-encoding: chunked\r\n\r\n");
+    let chunks = format!("2710\r\n{}\r\n", "a".repeat(10_000)).repeat(7);
+    is_error(&raw(&running, format!("{chunked}{chunks}0\r\n\r\n").as_bytes()).await, 413, "invalid_request");
     let value = "a".repeat(70_000);
     let answer = running.till("/master/bc-authorize", &[("scope", "openid"), ("login_hint", &value)]).await;
     assert_eq!(brief(&answer), "413 invalid_request");
