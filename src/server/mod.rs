@@ -23,10 +23,10 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::sleep,
 };
-use tokio_rustls::rustls::ServerConfig;
 use tower_service::Service;
 
 use connection::Ended;
+use tls::ServerConfig;
 
 /// How long to wait after an accept that failed for want of something (descriptors, memory), instead of spinning.
 const PAUSE: Duration = Duration::from_millis(100);
