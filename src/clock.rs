@@ -1,17 +1,11 @@
 //! Time, passed in. A [`Timestamp`] is milliseconds since the Unix epoch; a [`Clock`] says what time it is.
 //! Endpoint functions read the clock once and hand `now` down; nothing below them asks for the time.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// An instant, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,7 +66,7 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System,
-    Manual(Arc<AtomicU64>),
+    Manual(Arc<watch::Sender<u64>>),
 }
 
 impl Clock {
@@ -82,7 +76,7 @@ impl Clock {
 
     /// A clock for tests: it stands still until [`Clock::advance`] moves it.
     pub fn manual(now: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicU64::new(now.0))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(now.0))))
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system for the time")]
@@ -92,14 +86,31 @@ impl Clock {
                 let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
             }
-            Source::Manual(now) => Timestamp(now.load(Ordering::SeqCst)),
+            Source::Manual(now) => Timestamp(*now.borrow()),
         }
     }
 
     /// Moves a manual clock forward; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
-            now.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+            now.send_modify(|now| *now = Timestamp(*now).plus(by).0);
+        }
+    }
+
+    /// Returns as soon as it is `then` or later: at once where that is so already.
+    pub async fn sleep_until(&self, then: Timestamp) {
+        match &self.0 {
+            Source::System => loop {
+                // Asked again after the sleep: the system's time may have been set meanwhile.
+                let left = then.since(self.now());
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep(left).await;
+            },
+            Source::Manual(now) => {
+                let _ = now.subscribe().wait_for(|now| *now >= then.0).await; // the sender is ours and lives
+            }
         }
     }
 }
@@ -107,5 +118,25 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Clock({:?})", self.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sleeping_ends_when_the_time_has_come() {
+        let clock = Clock::system();
+        let then = clock.now().plus(Duration::from_millis(5));
+        clock.sleep_until(then).await;
+        assert!(clock.now() >= then);
+
+        let clock = Clock::manual(Timestamp::from_seconds(1));
+        clock.sleep_until(Timestamp::from_seconds(1)).await;
+        let other = clock.clone();
+        let sleeping = tokio::spawn(async move { other.sleep_until(Timestamp::from_seconds(2)).await });
+        clock.advance(Duration::from_secs(1));
+        sleeping.await.unwrap();
     }
 }

@@ -10,6 +10,7 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 pub use audit::Audit;
 use metrics::Metrics;
+use serde::{Deserialize, Serialize};
 
 use crate::{clock::Clock, oauth, secret::Digest};
 
@@ -47,7 +48,7 @@ pub enum Decision {
 }
 
 /// Where a decision came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Via {
     Page,
     DeviceService,

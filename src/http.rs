@@ -7,6 +7,7 @@ use std::{path::PathBuf, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect::Policy};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// How outgoing connections are made (`[outbound]`).
@@ -116,10 +117,25 @@ impl Http {
             let body = read(response, limit.size).await?;
             Ok(Answer { status, headers, body })
         };
-        tokio::time::timeout(limit.time, exchange)
-            .await
-            .unwrap_or_else(|_| Err(Fault::NoAnswer(format!("nothing within {} s", limit.time.as_secs()))))
+        tokio::time::timeout(limit.time, exchange).await.unwrap_or_else(|_| Err(late(limit)))
     }
+
+    /// Sends, and returns the answer's status, whatever its body is like: for deliveries.
+    pub async fn status(&self, request: RequestBuilder, limit: Limit) -> Result<http::StatusCode, Fault> {
+        let deadline = Instant::now() + limit.time;
+        let response = timeout_at(deadline, request.send())
+            .await
+            .map_err(|_| late(limit))?
+            .map_err(|error| Fault::NoAnswer(reason(&error)))?;
+        let status = response.status();
+        // A small body is read to its end, so that the connection can be used again.
+        let _ = timeout_at(deadline, read(response, limit.size)).await;
+        Ok(status)
+    }
+}
+
+fn late(limit: Limit) -> Fault {
+    Fault::NoAnswer(format!("nothing within {} s", limit.time.as_secs()))
 }
 
 async fn read(mut response: Response, most: usize) -> Result<Bytes, Fault> {

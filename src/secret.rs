@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use aws_lc_rs::{aead, digest, hmac};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,11 @@ impl Digest {
 
     pub fn base64url(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// A digest that somebody sent as [`Digest::base64url`] writes it.
+    pub fn from_base64url(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 }
 
@@ -130,6 +136,36 @@ impl Sealer {
     }
 }
 
+/// A user code (OpenID CIBA Core 7.1) cannot be hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHashed {
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error("the user code cannot be hashed: {0}")]
+    Refused(argon2::password_hash::Error),
+}
+
+/// The Argon2id PHC string of a user code, with OWASP's parameters (19 MiB, 2 passes). Blocking: takes 20 to 100 ms of
+/// processor time, so it is not for an async thread.
+pub fn hash_user_code(code: &Secret, random: &Random) -> Result<String, NotHashed> {
+    let salt = SaltString::encode_b64(&random.bytes::<16>()?).map_err(NotHashed::Refused)?;
+    let hash = Argon2::default().hash_password(code.reveal().as_bytes(), &salt).map_err(NotHashed::Refused)?;
+    Ok(hash.to_string())
+}
+
+/// Whether `code` is the user code of this hash; `false` where the hash is none. Blocking, as [`hash_user_code`] is.
+pub fn verify_user_code(phc: &str, code: &str) -> bool {
+    PasswordHash::new(phc).is_ok_and(|hash| Argon2::default().verify_password(code.as_bytes(), &hash).is_ok())
+}
+
+/// Whether the text is an Argon2id PHC string that [`verify_user_code`] can verify against.
+pub fn is_user_code_hash(phc: &str) -> bool {
+    PasswordHash::new(phc).is_ok_and(|hash| {
+        let complete = hash.salt.is_some() && hash.hash.is_some();
+        complete && hash.algorithm == argon2::ARGON2ID_IDENT && argon2::Params::try_from(&hash).is_ok()
+    })
+}
+
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealer")
@@ -155,6 +191,21 @@ mod tests {
         changed[20] ^= 1;
         assert_eq!(sealer.open("cookie", &String::from_utf8(changed).unwrap()), None);
         assert_eq!(sealer.open("cookie", ""), None);
+    }
+
+    #[test]
+    fn a_user_code_verifies_against_its_own_hash_alone() {
+        let hash = hash_user_code(&Secret::new("password"), &Random::counting()).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(is_user_code_hash(&hash));
+        assert!(verify_user_code(&hash, "password"));
+        assert!(!verify_user_code(&hash, "Password"));
+        assert!(!verify_user_code("password", "password"));
+        for none in
+            ["", "password", "$argon2id$v=19$m=19456,t=2,p=1", "$2y$10$abc", &hash.replace("argon2id", "argon2i")]
+        {
+            assert!(!is_user_code_hash(none), "{none}");
+        }
     }
 
     #[test]

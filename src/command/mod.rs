@@ -4,5 +4,7 @@ pub mod check;
 pub mod ciba;
 pub mod demo;
 pub mod hash;
+mod logging;
 pub mod lookup;
 pub mod serve;
+mod start;

@@ -1,8 +1,13 @@
 //! Compact JWS (RFC 7515): made with parsed keys, verified by jsonwebtoken.
 
+pub mod foreign;
+mod hmac;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Serialize, de::DeserializeOwned};
+
+pub use hmac::HmacKey;
 
 use crate::{clock::Timestamp, keys::KeySet, keys::SigningKey};
 
@@ -39,12 +44,6 @@ pub fn verify_own<T: DeserializeOwned>(
     audience: &str,
     now: Timestamp,
 ) -> Result<T, NotVerified> {
-    #[derive(serde::Deserialize)]
-    struct Registered<T> {
-        exp: u64,
-        #[serde(flatten)]
-        claims: T,
-    }
     if token.len() > 16 * 1024 {
         return Err(NotVerified("too long"));
     }
@@ -57,10 +56,26 @@ pub fn verify_own<T: DeserializeOwned>(
     let mut validation = Validation::new(key.algorithm().for_jsonwebtoken());
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[audience]);
-    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-    validation.validate_exp = false; // judged below, by the clock that was handed in
     let key = DecodingKey::from_jwk(key.jwk()).map_err(|_| NotVerified("key"))?;
-    let token = jsonwebtoken::decode::<Registered<T>>(token, &key, &validation)
+    verify_with(token, &key, validation, now)
+}
+
+/// What all verifications share: `exp`, `iss` and `aud` must be there, and time is what was handed in.
+fn verify_with<T: DeserializeOwned>(
+    token: &str,
+    key: &DecodingKey,
+    mut validation: Validation,
+    now: Timestamp,
+) -> Result<T, NotVerified> {
+    #[derive(serde::Deserialize)]
+    struct Registered<T> {
+        exp: u64,
+        #[serde(flatten)]
+        claims: T,
+    }
+    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+    validation.validate_exp = false; // judged below
+    let token = jsonwebtoken::decode::<Registered<T>>(token, key, &validation)
         .map_err(|_| NotVerified("signature or claims"))?;
     if token.claims.exp <= now.seconds() {
         return Err(NotVerified("expired"));

@@ -1,5 +1,7 @@
 //! The state folder (mode 0700): keys that were generated at the first start, and the sealing key.
 //!
+//! The demo has none and keeps nothing.
+//!
 //! `keys/{realm}-{alg}.pem` (0600) and `sealing.key` (0600, 32 bytes). A key that is there is used; one that is missing is
 //! made, written beside its place and renamed, so that a crash leaves either nothing or a whole key.
 
@@ -27,13 +29,15 @@ pub enum StateFault {
     #[error("{path}: it must hold 32 bytes; move it away and start again to have a new one made")]
     SealingKey { path: PathBuf },
     #[error(transparent)]
+    NotGenerated(KeyFault),
+    #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
 
-/// The state folder.
+/// The state folder, or none: then everything is made anew and forgotten.
 #[derive(Clone, Debug)]
 pub struct StateFolder {
-    path: PathBuf,
+    path: Option<PathBuf>,
     random: Random,
 }
 
@@ -49,17 +53,23 @@ impl StateFolder {
         };
         make(path)?;
         make(&path.join("keys"))?;
-        Ok(Self { path: path.to_owned(), random })
+        Ok(Self { path: Some(path.to_owned()), random })
+    }
+
+    /// No folder: keys are made when they are asked for and never written.
+    pub const fn none(random: Random) -> Self {
+        Self { path: None, random }
     }
 
     /// The key with which cookies are sealed: read, or made.
     pub fn sealing_key(&self) -> Result<[u8; 32], StateFault> {
-        let path = self.path.join("sealing.key");
+        let Some(folder) = &self.path else { return Ok(self.random.bytes()?) };
+        let path = folder.join("sealing.key");
         match fs::read(&path) {
             Ok(bytes) => bytes.try_into().map_err(|_| StateFault::SealingKey { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let key = self.random.bytes::<32>()?;
-                self.write(&path, &key)?;
+                write(&path, &key)?;
                 Ok(key)
             }
             Err(error) => Err(StateFault::File { path, error }),
@@ -73,37 +83,36 @@ impl StateFolder {
                 algorithms.iter().map(|&algorithm| scope.spawn(move || self.realm_key(realm, algorithm))).collect();
             threads
                 .into_iter()
-                .map(|thread| {
-                    thread.join().unwrap_or_else(|_| {
-                        Err(StateFault::Key { path: self.path.clone(), fault: KeyFault::NotGenerated })
-                    })
-                })
+                .map(|thread| thread.join().unwrap_or_else(|_| Err(StateFault::NotGenerated(KeyFault::NotGenerated))))
                 .collect()
         })
     }
 
     fn realm_key(&self, realm: &str, algorithm: Algorithm) -> Result<Arc<SigningKey>, StateFault> {
-        let path = self.path.join("keys").join(format!("{realm}-{}.pem", algorithm.as_str().to_lowercase()));
+        let Some(folder) = &self.path else {
+            return Ok(Arc::new(SigningKey::generate(algorithm).map_err(StateFault::NotGenerated)?.0));
+        };
+        let path = folder.join("keys").join(format!("{realm}-{}.pem", algorithm.as_str().to_lowercase()));
         let fault = |fault| StateFault::Key { path: path.clone(), fault };
         match fs::read_to_string(&path) {
             Ok(pem) => Ok(Arc::new(SigningKey::from_pem(algorithm, &Secret::new(pem)).map_err(fault)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let (key, pem) = SigningKey::generate(algorithm).map_err(fault)?;
-                self.write(&path, pem.reveal().as_bytes())?;
+                write(&path, pem.reveal().as_bytes())?;
                 Ok(Arc::new(key))
             }
             Err(error) => Err(StateFault::File { path, error }),
         }
     }
+}
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), StateFault> {
-        let fault = |error| StateFault::File { path: path.to_owned(), error };
-        let beside = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(fault)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
-        fs::rename(&beside, path).map_err(fault)
-    }
+fn write(path: &Path, bytes: &[u8]) -> Result<(), StateFault> {
+    let fault = |error| StateFault::File { path: path.to_owned(), error };
+    let beside = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(fault)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fault)?;
+    fs::rename(&beside, path).map_err(fault)
 }
 
 #[cfg(test)]

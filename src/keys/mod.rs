@@ -195,7 +195,7 @@ impl fmt::Debug for SigningKey {
 
 /// The DER inside the first PEM block that holds a private key.
 fn private_der(pem: &str) -> Option<Vec<u8>> {
-    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+    use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok().map(|key| key.secret_der().to_vec())
 }
 

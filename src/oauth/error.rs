@@ -36,6 +36,8 @@ pub enum Code {
     InvalidUserCode,
     /// CIBA Core 13
     InvalidBindingMessage,
+    /// RFC 9396 5
+    InvalidAuthorizationDetails,
     /// RFC 6750 3.1
     InvalidToken,
     /// RFC 6750 3.1
@@ -44,6 +46,8 @@ pub enum Code {
     ServerError,
     /// RFC 6749 4.1.2.1
     TemporarilyUnavailable,
+    /// Keycloak's, for a device service whose callback it cannot read
+    UnknownError,
     /// no such realm or address
     NotFound,
     /// the address takes another method
@@ -67,10 +71,12 @@ impl Code {
             Self::MissingUserCode => "missing_user_code",
             Self::InvalidUserCode => "invalid_user_code",
             Self::InvalidBindingMessage => "invalid_binding_message",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnknownError => "unknown_error",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
         }

@@ -3,6 +3,7 @@
 //! `config/` makes these values from files; nothing here reads a file or asks anybody. Durations are `Duration`, addresses
 //! are parsed, secrets are `Secret`. [`policy`] judges who may do what, at all three points (I4).
 
+pub mod address;
 pub mod client;
 pub mod policy;
 pub mod user;
@@ -11,6 +12,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use url::Url;
 
+pub use address::{Addresses, Endpoint, Style};
 pub use client::Client;
 pub use user::{SignIn, User};
 
@@ -60,32 +62,6 @@ impl Realm {
             }
         }
         algorithms
-    }
-}
-
-/// Where a realm's addresses begin; without a slash at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// `<public_url><path_prefix>/<realm>`
-    pub short: String,
-    /// `<public_url><path_prefix>/realms/<realm>`
-    pub keycloak: String,
-}
-
-impl Addresses {
-    /// `public` is the public URL with the path prefix, without a slash at the end.
-    pub fn new(public: &str, realm: &str) -> Self {
-        Self { short: format!("{public}/{realm}"), keycloak: format!("{public}/realms/{realm}") }
-    }
-
-    /// The link that a person is sent: it leads to the sign-in page, and from there to the request (I1).
-    pub fn approval(&self, handle: &str) -> String {
-        format!("{}/approvals/{handle}", self.short)
-    }
-
-    /// The redirect URI that is registered at the upstream.
-    pub fn sign_in_callback(&self) -> String {
-        format!("{}/sign-in/callback", self.short)
     }
 }
 

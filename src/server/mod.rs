@@ -26,7 +26,7 @@ use tokio::{
 use tower_service::Service;
 
 use connection::Ended;
-use tls::ServerConfig;
+pub use tokio_rustls::rustls::ServerConfig;
 
 /// How long to wait after an accept that failed for want of something (descriptors, memory), instead of spinning.
 const PAUSE: Duration = Duration::from_millis(100);

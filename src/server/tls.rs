@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-pub use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::{
-    CipherSuite, Error,
+    CipherSuite, Error, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     version::{TLS12, TLS13},

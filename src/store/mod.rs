@@ -47,6 +47,13 @@ impl Key {
     }
 }
 
+impl Key {
+    /// A name for the record that is no secret: the key cannot be found from it.
+    pub fn label(&self) -> String {
+        Digest::of(self.0.bytes()).base64url()
+    }
+}
+
 /// What records are counted by. Those of a [`Group::User`] can be listed, too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Group {

@@ -1,0 +1,163 @@
+//! The operator's webhook: it is told whom to alert and the link to send, and decides nothing. Signed as the Standard
+//! Webhooks specification 1.0 says, sent through the outbox.
+//!
+//! It learns neither the binding message nor the scope: what the person is asked stands on the page, after the sign-in.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{
+    Engine, alphabet,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD},
+    },
+};
+use serde::Serialize;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{Ask, NotAsked};
+use crate::{
+    clock::Timestamp,
+    outbox::{Delivery, Outbox},
+    realm::{Addresses, Realm},
+    secret::{Secret, hmac_sha256},
+};
+
+pub(super) const NAME: &str = "webhook";
+
+/// Three attempts at most: the person should hear of the request while it lives.
+const PAUSES: &[Duration] = &[Duration::from_secs(1), Duration::from_secs(5)];
+
+pub(super) struct Webhook {
+    realm: Arc<str>,
+    addresses: Addresses,
+    url: Url,
+    key: Key,
+    outbox: Outbox,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    event: &'static str,
+    realm: &'a str,
+    user: Person<'a>,
+    link: String,
+    expires_at: String,
+}
+
+#[derive(Serialize)]
+struct Person<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<&'a str>,
+}
+
+/// What the deliveries of one webhook are signed with.
+#[derive(Clone)]
+struct Key(Arc<Zeroizing<Vec<u8>>>);
+
+impl Webhook {
+    pub(super) fn new(realm: &Realm, url: Url, secret: &Secret, outbox: Outbox) -> Self {
+        Self { realm: Arc::clone(&realm.name), addresses: realm.addresses.clone(), url, key: Key::new(secret), outbox }
+    }
+
+    /// Done when the outbox has taken it.
+    pub(super) fn ask(&self, request: &Ask<'_>) -> Result<(), NotAsked> {
+        let claims = &request.user.claims;
+        let body = Body {
+            event: "approval.requested",
+            realm: &self.realm,
+            user: Person {
+                sub: request.user.sub.as_deref(),
+                preferred_username: claims.preferred_username.as_deref(),
+                email: claims.email.as_deref(),
+                phone_number: claims.phone_number.as_deref(),
+            },
+            link: self.addresses.approval(request.handle),
+            expires_at: request.expires.rfc3339(),
+        };
+        let body = serde_json::to_vec(&body).map_err(|error| NotAsked::NotSent(error.to_string()))?;
+        let body = bytes::Bytes::from(body);
+        let (id, key, signed) = (request.webhook_id.to_owned(), self.key.clone(), body.clone());
+        let delivery = Delivery {
+            url: self.url.clone(),
+            headers: Box::new(move |now| key.headers(&id, now, &signed)),
+            body,
+            realm: Arc::clone(&self.realm),
+            channel: NAME,
+            not_before: request.now,
+            not_after: request.expires,
+            pauses: PAUSES,
+            is_delivered: |status| status.is_success(),
+        };
+        self.outbox.put(delivery).map_err(|error| NotAsked::NotSent(format!("webhook: {error}")))
+    }
+}
+
+impl Key {
+    /// `whsec_` and base64, as the specification writes secrets; the bytes of any other text are the key themselves.
+    fn new(secret: &Secret) -> Self {
+        let text = secret.reveal();
+        let any_padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let decoded = text
+            .strip_prefix("whsec_")
+            .and_then(|encoded| GeneralPurpose::new(&alphabet::STANDARD, any_padding).decode(encoded).ok());
+        Self(Arc::new(Zeroizing::new(decoded.unwrap_or_else(|| text.as_bytes().to_vec()))))
+    }
+
+    /// The headers of an attempt at `now`.
+    fn headers(&self, id: &str, now: Timestamp, body: &[u8]) -> Vec<(&'static str, String)> {
+        let timestamp = now.seconds().to_string();
+        let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+        let signature = format!("v1,{}", STANDARD.encode(hmac_sha256(&self.0, &signed)));
+        vec![
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", timestamp),
+            ("webhook-signature", signature),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signature_of_the_published_example() {
+        let at = Timestamp::from_seconds(1_614_265_330);
+        let body = br#"{"test": 2432232314}"#;
+        for secret in ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_plJ3nmyCDGBKInavdOK15jsl"] {
+            let headers = Key::new(&Secret::new(secret)).headers("msg_p5jXN8AQM9LWM0D4loKWxJek", at, body);
+            let official = standardwebhooks::Webhook::new(secret).unwrap();
+            let expected = official.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body).unwrap();
+            assert_eq!(headers[3], ("webhook-signature", expected));
+        }
+        let headers = Key::new(&Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).headers(
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            at,
+            body,
+        );
+        assert_eq!(headers[3].1, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn what_a_secret_s_key_is() {
+        let table: [(&str, &[u8]); 5] = [
+            ("whsec_AQID", &[1, 2, 3]),
+            ("whsec_AQI=", &[1, 2]),
+            ("whsec_AQI", &[1, 2]),
+            ("a passphrase", b"a passphrase"),
+            ("whsec_not base64", b"whsec_not base64"),
+        ];
+        for (secret, key) in table {
+            assert_eq!(Key::new(&Secret::new(secret)).0.as_slice(), key, "{secret}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! An authentication request from its parameters to its acknowledgement (CIBA Core 7), in the order of 7.2: parse, find the
+//! user, check the user code, judge, keep the grant, ask the person, answer.
+
+use std::sync::Arc;
+
+use crate::{
+    channel::Ask,
+    ciba::{
+        Ciba,
+        grant::{AuthenticationRequest, Grant, channel_alias, groups},
+        request::Parameters,
+    },
+    client_auth::AuthenticatedClient,
+    clock::Timestamp,
+    event::Event,
+    keycloak,
+    oauth::{Code, Error, Params, response::Acknowledgement},
+    realm::{
+        User,
+        policy::{self, Status},
+    },
+    secret::verify_user_code,
+    store::{Change, Group, Key, NotInserted, Quota, Table},
+    upstream::lookup::Found,
+};
+
+/// After how many seconds a client that met a full group may try again.
+const TRY_AGAIN: u64 = 10;
+
+impl Ciba {
+    /// # Errors
+    /// Those of CIBA Core 13; `temporarily_unavailable` where a lookup, the store or every channel fails, or a group is full.
+    pub async fn authenticate(
+        &self,
+        client: &AuthenticatedClient,
+        params: &Params,
+        now: Timestamp,
+    ) -> Result<Acknowledgement, Error> {
+        let parameters = Parameters::parse(params, client, &self.realm.ciba)?;
+        let user = self.user(parameters.login_hint).await?;
+        self.check_user_code(client, &user, parameters.user_code, now).await?;
+        policy::judge(client, Status::Active, &parameters.scope)?;
+
+        let auth_req_id = self.identifier()?;
+        let channel_token = self.identifier()?;
+        let request = AuthenticationRequest {
+            realm: Arc::clone(&self.realm.name),
+            client_id: Arc::clone(&client.client_id),
+            user,
+            scope: parameters.scope,
+            binding_message: parameters.binding_message.map(Into::into),
+            acr_values: parameters.acr_values.map(Into::into),
+            requested_at: now,
+            expires_at: now.plus(parameters.expires_in),
+            handle: self.identifier()?.into(),
+            channel_token: channel_alias(&self.realm.name, &channel_token),
+        };
+        let grant = Grant::new(request, self.realm.ciba.interval);
+        let key = Table::<Grant>::key(&self.realm.name, &auth_req_id);
+        self.keep(key, &grant).await?;
+        self.ask(client, &grant, &channel_token, params, key).await?;
+
+        let request = &grant.request;
+        self.events.tell(Event::Requested {
+            realm: &self.realm.name,
+            client: &client.client_id,
+            sub: request.user.sub.as_deref(),
+            scope: &request.scope,
+        });
+        Ok(Acknowledgement {
+            auth_req_id,
+            expires_in: parameters.expires_in.as_secs(),
+            interval: (!grant.interval().is_zero()).then(|| grant.interval().as_secs()),
+        })
+    }
+
+    async fn user(&self, hint: &str) -> Result<Arc<User>, Error> {
+        let unknown = |cause| Error::new(Code::UnknownUserId, "The hint does not identify a user").because(cause);
+        match self.lookups.find(hint).await {
+            Ok(Found::User(user)) => Ok(user),
+            Ok(Found::Nobody) => Err(unknown("no user")),
+            Ok(Found::Ambiguous) => Err(unknown("ambiguous: more than one user")),
+            Ok(Found::Disabled) => Err(unknown("the user is disabled")),
+            Err(fault) => Err(Error::unavailable(format!("lookup: {fault}"))),
+        }
+    }
+
+    /// A code is required exactly when the client is registered for it and the user has one.
+    async fn check_user_code(
+        &self,
+        client: &AuthenticatedClient,
+        user: &User,
+        code: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(hash) = user.user_code.clone().filter(|_| client.backchannel_user_code_parameter) else {
+            return Ok(());
+        };
+        let Some(code) = code.map(str::to_owned) else {
+            return Err(Error::new(Code::MissingUserCode, "user_code is missing"));
+        };
+        let invalid = |cause| Error::new(Code::InvalidUserCode, "user_code is not valid").because(cause);
+        if !self.user_codes.may_try(&client.client_id, user.group(), now).await? {
+            return Err(invalid("too many wrong codes in a row"));
+        }
+        // Argon2id takes tens of milliseconds and 19 MiB: off the async threads, a few at a time
+        let _permit = self.hashing.acquire().await.map_err(|_| Error::unavailable("stopping"))?;
+        let right = tokio::task::spawn_blocking(move || verify_user_code(&hash, &code))
+            .await
+            .map_err(|error| Error::server_error(error.to_string()))?;
+        if !right {
+            return Err(invalid("wrong code"));
+        }
+        self.user_codes.was_right(&client.client_id, user.group()).await?;
+        Ok(())
+    }
+
+    async fn keep(&self, key: Key, grant: &Grant) -> Result<(), Error> {
+        let limits = &self.realm.limits;
+        let most = [limits.pending, limits.pending_per_client, limits.pending_per_user];
+        let quotas: Vec<Quota> =
+            groups(&grant.request).into_iter().zip(most).map(|(group, most)| Quota { group, most }).collect();
+        match self.grants.insert(key, grant.clone(), &quotas).await {
+            Ok(()) => Ok(()),
+            Err(NotInserted::Full(Group::User(..))) => {
+                Err(Error::unavailable("the user has too many undecided requests")
+                    .with_status(429)
+                    .retry_after(TRY_AGAIN))
+            }
+            Err(NotInserted::Full(group)) => {
+                Err(Error::unavailable(format!("too many undecided requests: {group:?}")).retry_after(TRY_AGAIN))
+            }
+            Err(NotInserted::Exists) => Err(Error::server_error("an identifier came twice")),
+            Err(NotInserted::Unavailable(fault)) => Err(fault.into()),
+        }
+    }
+
+    /// Asks by all channels; where all of them fail the grant is removed.
+    async fn ask(
+        &self,
+        client: &AuthenticatedClient,
+        grant: &Grant,
+        channel_token: &str,
+        params: &Params,
+        key: Key,
+    ) -> Result<(), Error> {
+        let request = &grant.request;
+        let additional = keycloak::channel::additional_parameters(params.iter());
+        let webhook_id = key.label();
+        let ask = Ask {
+            client,
+            user: &request.user,
+            scope: &request.scope,
+            binding_message: request.binding_message.as_deref(),
+            acr_values: request.acr_values.as_deref(),
+            handle: &request.handle,
+            channel_token,
+            webhook_id: &webhook_id,
+            now: request.requested_at,
+            expires: request.expires_at,
+            additional: &additional,
+        };
+        let Err(failure) = self.channels.ask(&ask).await else { return Ok(()) };
+        self.grants.change(key, |_| Change::Remove(())).await?;
+        Err(Error::unavailable(format!("{failure}: {}", failure.cause)))
+    }
+
+    fn identifier(&self) -> Result<String, Error> {
+        self.random.identifier().map_err(|fault| Error::unavailable(fault.to_string()))
+    }
+}
+
+/// How many user codes are verified at the same time.
+pub(super) const HASHING: usize = 2;

@@ -1,0 +1,48 @@
+//! The device service's callback (Keycloak's HTTP authentication channel): the bearer that it was sent comes back with a
+//! status. Answers as recorded of Keycloak, except that a second callback is refused and changes nothing.
+
+use crate::{
+    channel::keycloak::verify_bearer,
+    ciba::decide::{Decision, Decisions, NotDecided},
+    clock::Timestamp,
+    event::{Event, Events, Via},
+    keycloak::callback::{self, Status},
+    keys::KeySet,
+    oauth::{Code, Error, error::Challenge},
+    realm::Realm,
+};
+
+/// `bearer` is the token of the `Authorization` header, `body` the JSON.
+pub async fn callback(
+    realm: &Realm,
+    keys: &KeySet,
+    decisions: &Decisions,
+    events: &Events,
+    bearer: Option<&str>,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<String, Error> {
+    let Some(bearer) = bearer else {
+        return Err(Error::new(Code::InvalidToken, "Invalid token").challenge_with(Challenge::Bearer));
+    };
+    let refused = |reason: &'static str| {
+        events.tell(Event::DecisionRefused { realm: &realm.name, client: None, via: Via::DeviceService, reason });
+        Error::new(Code::InvalidToken, "Invalid token").with_status(403).because(reason)
+    };
+    let bearer = verify_bearer(keys, &realm.issuer, bearer, now).map_err(|_| refused("invalid token"))?;
+    let decision = match callback::parse(body)?.status {
+        Status::Succeed => Decision::Approve,
+        Status::Unauthorized | Status::Cancelled => Decision::Deny,
+    };
+    if !realm.clients.get(&bearer.azp).is_some_and(|client| client.enabled) {
+        return Err(Error::invalid_request("Invalid token recipient"));
+    }
+    match decisions.by_device_service(&bearer.jti, decision, now).await {
+        Ok(grant) => Ok(grant.request.client_id.to_string()),
+        Err(NotDecided::Unavailable(fault)) => Err(fault.into()),
+        Err(NotDecided::Policy(error)) => Err(error),
+        Err(NotDecided::Unknown) => Err(refused("unknown request")),
+        // these have told their event
+        Err(fault) => Err(Error::new(Code::InvalidToken, "Invalid token").with_status(403).because(fault.to_string())),
+    }
+}

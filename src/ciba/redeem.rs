@@ -1,0 +1,141 @@
+//! The token request with the CIBA grant (CIBA Core 10.1, 11): fetch what the verdict needs, then one change that answers
+//! pending, slow down, denied, expired or "yours, once", then mint.
+
+use std::sync::Arc;
+
+use crate::{
+    authorization::Authorization,
+    ciba::{
+        Ciba,
+        grant::{Approval, Grant, Poll, State},
+    },
+    client_auth::AuthenticatedClient,
+    clock::Timestamp,
+    event::Event,
+    oauth::{Code, Error, Params, response::TokenResponse},
+    realm::{
+        User,
+        policy::{self, Status},
+    },
+    store::{Change, Table},
+};
+
+impl Ciba {
+    /// # Errors
+    /// Those of CIBA Core 11. Nothing is spent where the answer is an error.
+    pub async fn redeem(
+        &self,
+        client: &AuthenticatedClient,
+        params: &Params,
+        now: Timestamp,
+    ) -> Result<TokenResponse, Error> {
+        let answer = self.verdict(client, params, now).await;
+        match answer {
+            Ok((grant, approval)) => self.mint(client, &grant, &approval, now).await,
+            Err(error) => {
+                let (realm, client) = (&*self.realm.name, &*client.client_id);
+                self.events.tell(Event::Polled { realm, client, error: &error });
+                Err(error)
+            }
+        }
+    }
+
+    async fn verdict(
+        &self,
+        client: &AuthenticatedClient,
+        params: &Params,
+        now: Timestamp,
+    ) -> Result<(Grant, Arc<Approval>), Error> {
+        if !client.grant_types.ciba {
+            return Err(Error::new(Code::UnauthorizedClient, "The client may not use this grant type"));
+        }
+        let auth_req_id = params.get("auth_req_id").ok_or_else(|| Error::invalid_request("auth_req_id is missing"))?;
+        let key = Table::<Grant>::key(&self.realm.name, auth_req_id);
+
+        // first what can fail outside: if it does, nothing is spent
+        let seen = self.grants.get(key).await?;
+        if let Some(grant) = seen.filter(|grant| belongs(grant, client) && matches!(grant.state, State::Approved(_))) {
+            let status = self.status(&grant.request.user).await?;
+            policy::judge(client, status, &grant.request.scope)?;
+        }
+
+        self.grants
+            .change(key, |grant| {
+                let Some(grant) = grant.filter(|grant| belongs(grant, client)) else {
+                    return Change::Keep(Err(unknown()));
+                };
+                match grant.poll(now) {
+                    Poll::Pending(next) => Change::Put(next, Err(pending())),
+                    Poll::SlowDown(next) => Change::Put(next, Err(slow_down())),
+                    Poll::Denied => Change::Keep(Err(denied())),
+                    Poll::Expired => Change::Keep(Err(expired())),
+                    Poll::Spent => Change::Keep(Err(unknown())),
+                    Poll::Redeemed(next, approval) => Change::Put(next.clone(), Ok((next, approval))),
+                }
+            })
+            .await?
+    }
+
+    /// The user's status now, at most 60 seconds old; asked for before anything is spent.
+    pub async fn status(&self, user: &User) -> Result<Status, Error> {
+        self.lookups.status(user).await.map_err(|fault| Error::unavailable(format!("the user's status: {fault}")))
+    }
+
+    async fn mint(
+        &self,
+        client: &AuthenticatedClient,
+        grant: &Grant,
+        approval: &Approval,
+        now: Timestamp,
+    ) -> Result<TokenResponse, Error> {
+        let sid = self.random.identifier().map_err(|fault| Error::unavailable(fault.to_string()))?;
+        let authorization = Authorization {
+            realm: Arc::clone(&self.realm.name),
+            client_id: Arc::clone(&client.client_id),
+            user: Arc::clone(&grant.request.user),
+            sub: approval.sub.clone(),
+            scope: grant.request.scope.clone(),
+            claims: approval.claims.clone(),
+            auth_time: approval.auth_time,
+            acr: approval.acr.clone(),
+            amr: approval.amr.clone(),
+            issued_at: now,
+            refresh: None,
+            keep_until: now,
+        };
+        let tokens = self.issuer.issue(client, authorization, &sid, now).await?;
+        self.events.tell(Event::Redeemed {
+            realm: &self.realm.name,
+            client: &client.client_id,
+            sub: &approval.sub,
+            scope: &grant.request.scope,
+            sid: &sid,
+        });
+        Ok(tokens)
+    }
+}
+
+/// A grant of another client is as unknown as none (CIBA Core 11); its polling clock stays untouched.
+fn belongs(grant: &Grant, client: &AuthenticatedClient) -> bool {
+    grant.request.client_id == client.client_id
+}
+
+fn unknown() -> Error {
+    Error::new(Code::InvalidGrant, "auth_req_id is not known, or its tokens were collected")
+}
+
+fn pending() -> Error {
+    Error::new(Code::AuthorizationPending, "The person has not decided yet")
+}
+
+fn slow_down() -> Error {
+    Error::new(Code::SlowDown, "The client polls too often: 5 seconds more between polls")
+}
+
+fn denied() -> Error {
+    Error::new(Code::AccessDenied, "The request was denied")
+}
+
+fn expired() -> Error {
+    Error::new(Code::ExpiredToken, "The request has expired")
+}

@@ -1,0 +1,347 @@
+//! What people and scripts see. Progress and faults go to standard error, results to standard output; with `--json` there
+//! is one JSON object a line for each change of state, on standard output alone.
+//!
+//! What the server sends is cleaned before it is shown: a terminal obeys control characters, and a reader is deceived by
+//! invisible and reordering ones. In JSON they are escaped, so that nothing is lost.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    time::Duration,
+};
+
+use console::{Style, Term};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use super::request::{Accepted, Client, Failure, Question, Refusal};
+use crate::{clock::Timestamp, jose::foreign::Signed};
+
+/// The longest text of a server that is shown in one piece.
+const LONGEST: usize = 400;
+
+/// One line of `--json`. Times in seconds.
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum Line<'a> {
+    Requested {
+        auth_req_id: &'a str,
+        expires_in: u64,
+        interval: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        binding_message: Option<&'a str>,
+    },
+    Pending,
+    SlowDown {
+        interval: u64,
+    },
+    Approved {
+        tokens: &'a Map<String, Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        claims: Option<&'a Map<String, Value>>,
+    },
+    Denied(Problem<'a>),
+    Expired(Problem<'a>),
+    Refused(Problem<'a>),
+    Failed(Problem<'a>),
+    Interrupted {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_in: Option<u64>,
+    },
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
+}
+
+/// Where everything is shown.
+pub(super) struct Show<'a> {
+    out: Box<dyn Write + 'a>,
+    err: Box<dyn Write + 'a>,
+    json: bool,
+    show_tokens: bool,
+    /// The terminal whose last line is rewritten while waiting.
+    live: Option<Term>,
+    colour: bool,
+    /// Since when and until when the person is asked.
+    span: Option<(Timestamp, Timestamp)>,
+    pending: bool,
+}
+
+impl<'a> Show<'a> {
+    /// On the terminal, or on what stands in its place.
+    pub(super) fn new(json: bool, show_tokens: bool) -> Self {
+        let term = Term::stderr();
+        let colour = term.features().colors_supported();
+        let live = (!json && term.is_term() && !console::is_dumb()).then_some(term);
+        Self { live, colour, ..Self::plain(Box::new(io::stdout()), Box::new(io::stderr()), json, show_tokens) }
+    }
+
+    /// Plain lines, or JSON.
+    pub(super) fn plain(out: Box<dyn Write + 'a>, err: Box<dyn Write + 'a>, json: bool, show_tokens: bool) -> Self {
+        Self { out, err, json, show_tokens, live: None, colour: false, span: None, pending: false }
+    }
+
+    /// Who is asked, before anything is sent.
+    pub(super) fn start(&mut self, client: &Client, question: &Question) {
+        let (hint, issuer, id) = (clean(&question.login_hint), &client.issuer.text, clean(&client.client_id));
+        self.say(&format!("Asking {hint} at {issuer} (client {id})"));
+        if !client.issuer.is_encrypted() && !client.issuer.is_loopback() {
+            self.say("Warning: this is plain HTTP; the client's secret and the tokens can be read on the way");
+        }
+    }
+
+    /// The server has taken the request.
+    pub(super) fn requested(
+        &mut self,
+        accepted: &Accepted,
+        client: &Client,
+        question: &Question,
+        span: (Timestamp, Timestamp),
+    ) {
+        self.span = Some(span);
+        let (expires_in, interval) = (accepted.expires_in, accepted.interval().as_secs());
+        let binding_message = question.binding_message.as_deref();
+        self.line(&Line::Requested { auth_req_id: &accepted.auth_req_id, expires_in, interval, binding_message });
+        if let Some(message) = binding_message {
+            let message = self.paint(&clean(message), &Style::new().bold());
+            self.say(&format!("The person must see this with the request: {message}"));
+        }
+        if client.issuer.is_loopback() {
+            self.say(&format!("Approve or deny it at {}", client.issuer.below("approvals")));
+        }
+        if self.live.is_none() {
+            self.say(&format!("Waiting for {expires_in} s at most"));
+        }
+    }
+
+    /// Rewrites the live line; elsewhere there is none. Called every second.
+    pub(super) fn waiting(&self, left: Duration, polls: u32) {
+        let Some(term) = &self.live else { return };
+        let left = (left.as_millis() + 500) / 1000;
+        let (minutes, seconds) = (left / 60, left % 60);
+        let line = format!("Waiting, {minutes}:{seconds:02} left, polls: {polls} (Ctrl-C stops waiting)");
+        let width = usize::from(term.size().1).saturating_sub(1);
+        let _ = term.clear_line();
+        let _ = term.write_str(&line.chars().take(width).collect::<String>());
+    }
+
+    pub(super) fn pending(&mut self) {
+        if !std::mem::replace(&mut self.pending, true) {
+            self.line(&Line::Pending);
+        }
+    }
+
+    pub(super) fn slow_down(&mut self, interval: Duration) {
+        self.line(&Line::SlowDown { interval: interval.as_secs() });
+        self.say(&format!("The server wants to be asked less often: now every {} s", interval.as_secs()));
+    }
+
+    /// A poll brought nothing, and is tried again after `pause`.
+    pub(super) fn trouble(&mut self, what: &str, pause: Duration) {
+        self.say(&format!("The server could not be asked: {}; trying again in {} s", clean(what), pause.as_secs()));
+    }
+
+    /// # Errors
+    /// The result cannot be written; the tokens are lost then.
+    pub(super) fn approved(
+        &mut self,
+        tokens: &Map<String, Value>,
+        id_token: Option<&Signed>,
+        now: Timestamp,
+    ) -> io::Result<()> {
+        let claims = id_token.map(|signed| &signed.claims);
+        if self.json {
+            let line = json_line(&Line::Approved { tokens, claims });
+            return self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
+        }
+        let took = self.span.map_or(Duration::ZERO, |(since, _)| now.since(since)).as_secs();
+        let word = self.paint("Approved", &Style::new().green());
+        self.say(&format!("{word} after {took} s"));
+        if let Some(signed) = id_token {
+            let kid = signed.kid.as_deref().map_or(String::new(), |kid| format!(", key {}", clean(kid)));
+            self.say(&format!("The ID token is genuine ({}{kid})", signed.algorithm()));
+        }
+        let mut text = String::new();
+        if let Some(claims) = claims {
+            text.push_str("Claims\n");
+            text.push_str(&table(claims, true));
+        }
+        text.push_str("Tokens\n");
+        text.push_str(&table(tokens, self.show_tokens));
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
+    }
+
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        let own = |error, what| Problem { error, error_description: Some(what) };
+        let (line, word, why) = match failure {
+            Failure::Denied(r) => (Line::Denied(Problem::of(r)), "Denied", told("the person said no", r)),
+            Failure::Expired(r) => (Line::Expired(Problem::of(r)), "Expired", told("nobody decided in time", r)),
+            Failure::Refused(r) => (Line::Refused(Problem::of(r)), "Refused", told(&clean(&r.error), r)),
+            Failure::Network(what) => (Line::Failed(own("network", what)), "Failed", clean(what)),
+            Failure::NotVerified(what) => (
+                Line::Failed(own("not_verified", what)),
+                "Failed",
+                format!("the tokens do not verify: {}", clean(what)),
+            ),
+            Failure::Output(what) => (Line::Failed(own("output", what)), "Failed", what.clone()),
+        };
+        self.line(&line);
+        let word = self.paint(word, &Style::new().red());
+        self.say(&format!("{word}: {why}"));
+    }
+
+    /// Somebody does not want to wait any longer.
+    pub(super) fn interrupted(&mut self, now: Timestamp) {
+        let left = self.span.map(|(_, deadline)| deadline.since(now).as_secs());
+        self.line(&Line::Interrupted { expires_in: left });
+        match left {
+            Some(left) => self.say(&format!(
+                "Stopped waiting. The request stays open for another {left} s and can still be approved"
+            )),
+            None => self.say("Stopped"),
+        }
+    }
+
+    /// One line for a person.
+    pub(super) fn say(&mut self, text: &str) {
+        if self.json {
+            return;
+        }
+        if let Some(term) = &self.live {
+            let _ = term.clear_line();
+        }
+        let _ = writeln!(self.err, "{text}");
+    }
+
+    /// One line for a script. A reader who has gone away is no reason to stop: the exit code still says how it ended.
+    fn line(&mut self, line: &Line<'_>) {
+        if self.json {
+            let _ = self.out.write_all(json_line(line).as_bytes()).and_then(|()| self.out.flush());
+        }
+    }
+
+    fn paint(&self, text: &str, style: &Style) -> String {
+        if self.colour { style.apply_to(text).force_styling(true).to_string() } else { text.to_owned() }
+    }
+}
+
+impl<'a> Problem<'a> {
+    fn of(refusal: &'a Refusal) -> Self {
+        Self { error: &refusal.error, error_description: refusal.error_description.as_deref() }
+    }
+}
+
+/// Our words, and the server's where it has any.
+fn told(ours: &str, refusal: &Refusal) -> String {
+    refusal.error_description.as_deref().map_or_else(|| ours.to_owned(), |text| format!("{ours} ({})", clean(text)))
+}
+
+/// JSON on one line, without a character that a terminal obeys or a reader cannot see.
+fn json_line(line: &Line<'_>) -> String {
+    let json = serde_json::to_string(line).unwrap_or_default();
+    let mut text = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        if is_hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// Two columns. Times as dates; tokens only where they are to be seen.
+fn table(members: &Map<String, Value>, show_tokens: bool) -> String {
+    let width = members.keys().map(|name| clean(name).chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for (name, value) in members {
+        let value = match value {
+            Value::String(_) if name.ends_with("_token") && !show_tokens => "(hidden, see --show-tokens)".to_owned(),
+            Value::String(token) if name.ends_with("_token") => visible(token),
+            Value::String(value) => clean(value),
+            Value::Number(seconds) if matches!(name.as_str(), "exp" | "iat" | "nbf" | "auth_time" | "updated_at") => {
+                seconds
+                    .as_u64()
+                    .map_or_else(|| seconds.to_string(), |seconds| Timestamp::from_seconds(seconds).rfc3339())
+            }
+            other => clean(&other.to_string()),
+        };
+        let _ = writeln!(text, "  {:width$}  {value}", clean(name));
+    }
+    text
+}
+
+/// The text without characters that a terminal obeys or a reader cannot see, at most [`LONGEST`] characters of it.
+fn clean(text: &str) -> String {
+    let text = visible(text);
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    }
+}
+
+fn visible(text: &str) -> String {
+    text.chars().filter(|c| !is_hidden(*c)).collect()
+}
+
+fn is_hidden(c: char) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn escape_sequences_and_reordering_are_stripped() {
+        let table = [
+            ("plain text, Zo\u{eb} 李", "plain text, Zo\u{eb} 李"),
+            ("\u{1b}[31mred\u{1b}[0m", "[31mred[0m"),
+            ("\u{1b}]0;title\u{7}", "]0;title"),
+            ("\u{9b}2Jgone", "2Jgone"),
+            ("one\r\ntwo\u{2028}three", "onetwothree"),
+            ("\u{202e}txt.exe\u{2066}", "txt.exe"),
+            ("zero\u{200b}width\u{feff}", "zerowidth"),
+            ("\u{7f}\u{0}", ""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(clean(text), expected, "{text:?}");
+        }
+        assert_eq!(clean(&"x".repeat(1000)).len(), LONGEST + 3);
+    }
+
+    #[test]
+    fn json_keeps_them_escaped() {
+        let text = "\u{1b}[2J \u{9b} \u{202e} \u{e0001} é";
+        let tokens = json!({ "scope": text });
+        let line = json_line(&Line::Approved { tokens: tokens.as_object().unwrap(), claims: None });
+        assert_eq!(
+            line,
+            "{\"state\":\"approved\",\"tokens\":{\"scope\":\"\\u001b[2J \\u009b \\u202e \\udb40\\udc01 é\"}}\n"
+        );
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["tokens"]["scope"], text);
+    }
+
+    #[test]
+    fn a_table_shows_times_as_dates_and_hides_tokens() {
+        let members = json!({"access_token": "secret", "expires_in": 300, "iat": 1_800_000_000, "roles": ["a"]});
+        let members = members.as_object().unwrap();
+        let hidden = table(members, false);
+        assert!(!hidden.contains("secret"), "{hidden}");
+        assert!(table(members, true).contains("  access_token  secret\n"));
+        assert!(hidden.contains("  iat           2027-01-15T08:00:00Z\n"), "{hidden}");
+        assert!(hidden.contains("  expires_in    300\n"), "{hidden}");
+        assert!(hidden.contains("  roles         [\"a\"]\n"), "{hidden}");
+    }
+}

@@ -1,0 +1,164 @@
+//! What `serve` and `demo` share: a gateway from its configuration, its listeners, its background work, its stop.
+
+use std::{
+    future::Future,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    clock::Clock,
+    config::{Config, Tls},
+    event::{Audit, Events},
+    gateway::{Gateway, Parts, Tables},
+    http::Http,
+    keys::folder::StateFolder,
+    outbox::{Limits, Outbox},
+    random::Random,
+    secret::Sealer,
+    server,
+    web::{self, Routes},
+};
+
+/// How long what is in flight may take once the gateway stops.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Why the gateway does not start, in a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotStarted(pub(super) String);
+
+impl NotStarted {
+    pub(super) fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A gateway without realms yet. Call it within a tokio runtime.
+pub(super) fn gateway(config: &Config, state: StateFolder, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
+    let (clock, random) = (Clock::system(), Random::system());
+    let events = Events::new(audit, clock.clone());
+    let http = Http::new(&config.outbound).map_err(NotStarted::because)?;
+    let sealing_key = state.sealing_key().map_err(NotStarted::because)?;
+    let sealer = Sealer::new(&sealing_key, random.clone()).map_err(NotStarted::because)?;
+    Ok(Arc::new(Gateway::new(Parts {
+        outbox: Outbox::start(http.clone(), events.clone(), clock.clone(), Limits::default()),
+        tables: Tables::in_memory(&clock),
+        sealer: Arc::new(sealer),
+        http,
+        events,
+        clock,
+        random,
+        state,
+        sealing_key,
+    })))
+}
+
+/// A bound listener, or a sentence that names the address and the remedy.
+pub(super) async fn bind(address: std::net::SocketAddr, option: &str) -> Result<TcpListener, NotStarted> {
+    TcpListener::bind(address).await.map_err(|error| {
+        NotStarted(format!("cannot listen on {address}: {error}; choose another address with {option}"))
+    })
+}
+
+/// The certificate as it is on disk now.
+pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::ServerConfig>, NotStarted> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| NotStarted(format!("{}: {error}", path.display())));
+    let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?)
+        .map_err(|fault| NotStarted(format!("[tls]: {fault}")))?;
+    Ok(Arc::new(config))
+}
+
+/// The running gateway's listeners.
+pub(super) struct Listeners {
+    pub(super) public: TcpListener,
+    pub(super) tls: Option<Arc<ArcSwap<server::ServerConfig>>>,
+    pub(super) management: Option<TcpListener>,
+}
+
+/// Serves until `stop`; then drains.
+pub(super) async fn serve(
+    config: &Config,
+    gateway: Arc<Gateway>,
+    routes: Routes,
+    listeners: Listeners,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let ready = Arc::new(AtomicBool::new(true));
+    let background = tokio::spawn(background(Arc::clone(&gateway)));
+    let settings = server::Settings {
+        tls: listeners.tls,
+        trusted_proxies: config.trusted_proxies.clone(),
+        ..server::Settings::default()
+    };
+    let management = listeners.management.map(|listener| {
+        let routes = web::management::routes(Arc::clone(&gateway), Arc::clone(&ready));
+        tokio::spawn(server::serve(listener, web::service(routes), server::Settings::default(), std::future::pending()))
+    });
+    let stopping = {
+        let ready = Arc::clone(&ready);
+        async move {
+            stop.await;
+            ready.store(false, Ordering::SeqCst);
+            tracing::info!("Stopping: no new connections; what is in flight is finished");
+        }
+    };
+    let stopped = server::serve(listeners.public, web::service(routes), settings, stopping).await;
+    let left = gateway.parts().outbox.drain(DRAIN).await;
+    if left > 0 {
+        tracing::warn!(left, "Deliveries were not sent before the stop");
+    }
+    if let Some(management) = management {
+        management.abort();
+    }
+    background.abort();
+    tracing::info!(how = ?stopped, "Stopped");
+}
+
+/// Once a second: what is past its time is forgotten.
+async fn background(gateway: Arc<Gateway>) {
+    let mut every_second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every_second.tick().await;
+        gateway.parts().tables.tidy();
+    }
+}
+
+/// Asks every upstream for its metadata, so that the first person does not wait. Nothing waits for it.
+pub(super) fn warm_up(gateway: &Gateway) {
+    for live in gateway.realms() {
+        if let Some(upstream) = live.upstream.clone() {
+            tokio::spawn(async move { upstream.warm_up().await });
+        }
+    }
+}
+
+/// Returns at SIGTERM or SIGINT; a second one ends the process at once.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, NotStarted> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(NotStarted::because)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(NotStarted::because)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::warn!("Stopped at once");
+            std::process::exit(1);
+        });
+    })
+}

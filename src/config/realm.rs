@@ -1,0 +1,168 @@
+//! One realm file, as written, into the [`Realm`] that it means. Pure but for the environment and the files that secrets
+//! name. Sections have files of their own; what concerns several sections is checked here.
+
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use url::Url;
+
+use super::{
+    client,
+    environment::Environment,
+    fault::{Fault, Problem},
+    policy,
+    table::{Source, Table},
+    text, ways,
+};
+use crate::{
+    keys::Algorithm,
+    realm::{Addresses, Channel, Client, Lookup, Profile, Realm, Upstream},
+};
+
+/// The realm that `text` describes; `None` where it is turned off (`enabled = false`). `file` is for messages and for the
+/// folder that relative paths begin in. `public_base` is the public URL with the path prefix, without a slash at the end.
+///
+/// # Errors
+/// Every fault of the file.
+pub fn realm_from_toml(name: &str, file: &Path, text: &str, public_base: &str) -> Result<Option<Realm>, Vec<Fault>> {
+    read(name, file, text, public_base, &Environment::of_process())
+}
+
+pub(super) fn read(
+    name: &str,
+    file: &Path,
+    text: &str,
+    public_base: &str,
+    environment: &Environment,
+) -> Result<Option<Realm>, Vec<Fault>> {
+    let source = Source::new(file, text, environment);
+    if let Err(problem) = check_name(name, public_base) {
+        source.add(None, None, problem);
+    }
+    let realm = source.parse().and_then(|document| {
+        let root = Table::root(&source, &document);
+        let enabled = root.flag("enabled").unwrap_or(true);
+        let realm = realm(name, root, public_base)?;
+        Some(enabled.then_some(realm))
+    });
+    match realm {
+        Some(realm) if source.is_sound() => Ok(realm),
+        _ => Err(source.into_faults()),
+    }
+}
+
+/// Names that are addresses of the gateway itself.
+pub(super) const RESERVED: [&str; 5] = ["realms", "resources", "demo", "health", "metrics"];
+
+fn check_name(name: &str, public_base: &str) -> Result<(), Problem> {
+    let remedy = "give the file another name: 1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot";
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    if !plain || name.starts_with('.') || !(1..=64).contains(&name.len()) {
+        return Err(Problem::new("a realm cannot have this name", remedy));
+    }
+    let public = Url::parse(public_base).ok();
+    let prefix = public.as_ref().and_then(|url| url.path_segments()).and_then(|mut path| path.next());
+    if RESERVED.contains(&name) || prefix == Some(name) {
+        let cause = format!("a realm cannot be named `{name}`: addresses of the gateway itself begin so");
+        return Err(Problem::new(cause, remedy));
+    }
+    Ok(())
+}
+
+fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
+    let profile = root.choice("profile", &[("standard", Profile::Standard)], &["keycloak", "fapi-ciba"]);
+    let issuer = root.parsed("issuer", text::issuer);
+    root.not_yet_true("strict_audience");
+    root.not_yet("upstreams", "write one [upstream]");
+    root.not_yet("mtls", "remove it; clients prove who they are with a secret");
+    root.not_yet("keycloak_channel", "remove it; `[[channels]]` of kind \"keycloak\" works");
+    root.not_yet("login_hint_token_issuers", "remove it; clients send `login_hint`");
+
+    let upstream = root.table("upstream").and_then(ways::upstream);
+    let lookups = lookups(&root, upstream.as_ref());
+    let channels = channels(&root, &lookups);
+    let ciba = policy::ciba(root.table("ciba"));
+    let limits = policy::limits(root.table("limits"));
+    let keys = policy::keys(&root);
+    let algorithms: Option<Vec<Algorithm>> =
+        keys.as_ref().filter(|keys| !keys.is_empty()).map(|keys| keys.iter().map(|key| key.algorithm()).collect());
+    let tokens = policy::tokens(&root, algorithms.as_deref());
+    let clients = clients(&root, algorithms.as_deref());
+    let scope_texts = root.table("scopes").map(scope_texts).unwrap_or_default();
+    root.finish();
+
+    Some(Realm {
+        name: name.into(),
+        issuer: issuer.unwrap_or_else(|| format!("{public_base}/{name}")),
+        addresses: Addresses::new(public_base, name),
+        profile: profile.unwrap_or(Profile::Standard),
+        upstream,
+        lookups,
+        channels,
+        ciba,
+        limits,
+        tokens,
+        keys: keys?,
+        clients,
+        scope_texts,
+    })
+}
+
+fn lookups(root: &Table<'_>, upstream: Option<&Upstream>) -> Vec<Lookup> {
+    let tables = root.tables("lookups");
+    if tables.is_empty() {
+        let remedy = "add [[lookups]] with a kind: \"static\", \"keycloak\" or \"sign-in\"";
+        root.fault("lookups", Problem::new("there is none, so no hint would ever become a user", remedy));
+    }
+    if tables.iter().any(|table| table.is("kind", &["keycloak", "sign-in"])) {
+        needs_upstream(root, "lookups of the kinds `keycloak` and `sign-in`");
+    }
+    tables.into_iter().filter_map(|table| ways::lookup(table, upstream)).collect()
+}
+
+fn channels(root: &Table<'_>, lookups: &[Lookup]) -> Vec<Channel> {
+    let tables = root.tables("channels");
+    let page_alone = tables.is_empty();
+    if page_alone || tables.iter().any(|table| table.is("kind", &["page", "webhook"])) {
+        needs_upstream(root, "the channels `page` (the default where none is listed) and `webhook`");
+    }
+    let channels: Vec<Channel> =
+        if page_alone { vec![Channel::Page] } else { tables.into_iter().filter_map(ways::channel).collect() };
+    let nobody_known = !lookups.is_empty() && lookups.iter().all(|lookup| matches!(lookup, Lookup::SignIn { .. }));
+    if nobody_known && channels.iter().any(|channel| matches!(channel, Channel::Keycloak { .. })) {
+        let cause = "a channel of kind `keycloak` beside lookups of kind `sign-in` alone: nobody would ever sign in";
+        root.fault("channels", Problem::new(cause, "add a lookup that knows people, or use the channel `page`"));
+    }
+    channels
+}
+
+fn needs_upstream(root: &Table<'_>, what: &str) {
+    if !root.has("upstream") {
+        let cause = format!("it is missing, and {what} need it");
+        root.fault("upstream", Problem::new(cause, "add [upstream] with issuer, client_id and client_secret"));
+    }
+}
+
+fn clients(root: &Table<'_>, algorithms: Option<&[Algorithm]>) -> HashMap<String, Arc<Client>> {
+    let mut clients = HashMap::new();
+    for table in root.tables("clients") {
+        client::client(table, algorithms, &mut clients);
+    }
+    clients
+}
+
+/// `[scopes]`: what a client can do with a scope, in a sentence for the person who is asked.
+fn scope_texts(table: Table<'_>) -> HashMap<String, String> {
+    let mut texts = HashMap::new();
+    for (name, value) in table.entries() {
+        let sentence = value.get_ref().as_str().map(|sentence| text::sentence(sentence, 200));
+        match (text::scope(name).map(|scope| scope.iter().count()), sentence) {
+            (Ok(1), Some(Ok(sentence))) if !sentence.trim().is_empty() => {
+                texts.insert(name.to_owned(), sentence);
+            }
+            (Ok(1), Some(Err(problem))) => table.fault(name, problem),
+            (Ok(1), _) => table.fault(name, Problem::new("it must be a sentence", "write it as a string")),
+            _ => table.fault(name, Problem::new("the key is no scope", "write one scope as the key")),
+        }
+    }
+    texts
+}

@@ -1,0 +1,364 @@
+//! Tables of faults: what is written, which key is named, what is said.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::keys::{Algorithm, SigningKey};
+
+/// One deviation: what is replaced, by what; the line and key of the one fault, and a part of its cause or remedy.
+type Row = (&'static str, &'static str, usize, &'static str, &'static str);
+
+const UPSTREAM: &str = "issuer = \"https://login.example.com/realms/acme\"";
+const USER: &str = "preferred_username = \"alice\"";
+const STATIC: &str = "kind = \"static\"";
+const ID: &str = "client_id = \"till\"";
+const SECRET: &str = "client_secret = \"a secret of the till\"";
+const TOP: &str = "enabled = true";
+
+const ROWS: &[Row] = &[
+    // the file
+    (TOP, "enabled = ", 1, "", "this is not TOML"),
+    (TOP, "enabled = true\nenabled = true", 2, "", "this is not TOML"),
+    (TOP, "enabled = \"yes\"", 1, "enabled", "must be true or false, not a string"),
+    (TOP, "enabeld = true", 1, "enabeld", "write `enabled`"),
+    (TOP, "zzz = 1", 1, "zzz", "remove it; known here are `channels`, `ciba`, `clients`"),
+    (TOP, "\"a\\nb\" = 1", 1, "\"a\\nb\"", "unknown key"),
+    (TOP, "tokens = 1", 1, "tokens", "must be a table, not a whole number"),
+    (TOP, "issuer = \"id.example.com\"", 1, "issuer", "no URL"),
+    (TOP, "issuer = \"ftp://id.example.com\"", 1, "issuer", "must begin with https://"),
+    (TOP, "issuer = \"https://id.example.com/\"", 1, "issuer", "without a slash"),
+    (TOP, "issuer = \"https://id.example.com?x\"", 1, "issuer", "no query"),
+    (TOP, "issuer = \"https://id.example.com#x\"", 1, "issuer", "no fragment"),
+    (TOP, "issuer = \"https://me:pw@id.example.com\"", 1, "issuer", "no user name"),
+    (TOP, "issuer = \"HTTPS://id.example.com\"", 1, "issuer", "exactly as it is stated"),
+    (TOP, "issuer = \"\"", 1, "issuer", "it is empty"),
+    (TOP, "profile = \"keycloak\"", 1, "profile", "not supported yet: `keycloak`"),
+    (TOP, "profile = \"fapi-ciba\"", 1, "profile", "not supported yet: `fapi-ciba`"),
+    (TOP, "profile = \"fast\"", 1, "profile", "write `standard`"),
+    (TOP, "strict_audience = true", 1, "strict_audience", "not supported yet"),
+    (TOP, "[mtls]\nca_certificates = [\"ca.pem\"]", 1, "mtls", "not supported yet"),
+    (TOP, "[keycloak_channel]", 1, "keycloak_channel", "not supported yet"),
+    (TOP, "[[login_hint_token_issuers]]", 1, "login_hint_token_issuers", "not supported yet"),
+    (TOP, "[[upstreams]]", 1, "upstreams", "not supported yet"),
+    // [upstream]
+    (UPSTREAM, "", 2, "upstream.issuer", "it is missing"),
+    (UPSTREAM, "issuer = 5", 3, "upstream.issuer", "must be a string"),
+    ("client_id = \"realmgate\"", "scope = \"email\"\nclient_id = \"r\"", 4, "upstream.scope", "`openid` is missing"),
+    ("client_id = \"realmgate\"", "client = \"realmgate\"\nclient_id = \"x\"", 4, "upstream.client", "unknown key"),
+    ("client_secret = \"a secret at the upstream\"", "client_secret = \"\"", 5, "upstream.client_secret", "is empty"),
+    // [[lookups]]
+    (STATIC, "", 6, "lookups[0].kind", "it is missing"),
+    (STATIC, "kind = \"scim\"", 7, "lookups[0].kind", "not supported yet: `scim`"),
+    (STATIC, "kind = \"export\"", 7, "lookups[0].kind", "not supported yet: `export`"),
+    (STATIC, "kind = \"ldap\"", 7, "lookups[0].kind", "write one of `static`, `keycloak`, `sign-in`"),
+    (STATIC, "kind = \"static\"\nurl = \"https://x\"", 8, "lookups[0].url", "unknown key"),
+    (
+        STATIC,
+        "kind = \"sign-in\"\n[[lookups]]\nkind = \"static\"\n[[lookups]]\nkind = \"static\"",
+        8,
+        "lookups[1].users",
+        "missing",
+    ),
+    ("sub = \"248289761001\"", "", 8, "lookups[0].users[0].sub", "it is missing"),
+    ("sub = \"248289761001\"", "sub = \"é\"", 9, "lookups[0].users[0].sub", "255 characters of ASCII"),
+    (USER, "emial = \"alice@example.com\"", 10, "lookups[0].users[0].emial", "write `email`"),
+    (USER, "email_verified = \"yes\"", 10, "lookups[0].users[0].email_verified", "true or false"),
+    (USER, "user_code = \"1234\"", 10, "lookups[0].users[0].user_code", "no Argon2id hash"),
+    (USER, "[[lookups.users]]\nsub = \"248289761001\"", 11, "lookups[0].users[1].sub", "another user of this lookup"),
+    (USER, "[[lookups]]\nkind = \"keycloak\"\nclient_id = \"x\"", 10, "lookups[1].client_secret", "it is missing"),
+    (
+        USER,
+        "[[lookups]]\nkind = \"keycloak\"\nclient_id = \"x\"\nclient_secret = \"x\"\nurl = \"https://sso.example.com\"",
+        14,
+        "lookups[1].url",
+        "no Keycloak realm's admin address",
+    ),
+    (USER, "[[lookups]]\nkind = \"sign-in\"\nmatch = \"name\"", 12, "lookups[1].match", "one of `sub`"),
+    (USER, "[[lookups]]\nkind = \"sign-in\"\nmatch = \"email\"", 10, "lookups[1].email_domains", "it is missing"),
+    (
+        USER,
+        "[[lookups]]\nkind = \"sign-in\"\nmatch = \"email\"\nemail_domains = [\"@example.com\"]",
+        13,
+        "lookups[1].email_domains",
+        "list of domains",
+    ),
+    (
+        USER,
+        "[[lookups]]\nkind = \"sign-in\"\nemail_domains = [\"example.com\"]",
+        12,
+        "lookups[1].email_domains",
+        "it needs `match = \"email\"`",
+    ),
+    // [[channels]]
+    (TOP, "[[channels]]", 1, "channels[0].kind", "it is missing"),
+    (TOP, "[[channels]]\nkind = \"pigeon\"", 2, "channels[0].kind", "write one of `page`, `webhook`, `keycloak`"),
+    (TOP, "[[channels]]\nkind = \"email\"", 2, "channels[0].kind", "not supported yet: `email`"),
+    (TOP, "[[channels]]\nkind = \"page\"\nurl = \"https://x\"", 3, "channels[0].url", "unknown key"),
+    (TOP, "[[channels]]\nkind = \"keycloak\"", 1, "channels[0].url", "it is missing"),
+    (TOP, "[[channels]]\nkind = \"webhook\"\nsecret = \"0123456789abcdef\"", 1, "channels[0].url", "it is missing"),
+    (
+        TOP,
+        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"short\"",
+        4,
+        "channels[0].secret",
+        "at least 16 characters",
+    ),
+    (
+        TOP,
+        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"whsec_not base64 at all!\"",
+        4,
+        "channels[0].secret",
+        "base64",
+    ),
+    // [ciba], [limits], [tokens], [scopes]
+    (TOP, "[ciba]\nexpires_in = 0", 2, "ciba.expires_in", "from 1 to 86400 seconds"),
+    (TOP, "[ciba]\nexpires_in = 1.5", 2, "ciba.expires_in", "must be a whole number, not a number with a fraction"),
+    (TOP, "[ciba]\ninterval = 61", 2, "ciba.interval", "from 0 to 60 seconds"),
+    (TOP, "[ciba]\ninterval = -1", 2, "ciba.interval", "from 0 to 60 seconds"),
+    (TOP, "[ciba]\nmin_requested_expiry = 601", 2, "ciba.min_requested_expiry", "above `max_requested_expiry`"),
+    (TOP, "[ciba]\nunknown_user = \"decoy\"", 2, "ciba.unknown_user", "not supported yet: `decoy`"),
+    (TOP, "[ciba]\nuser_code = \"upstream-password\"", 2, "ciba.user_code", "not supported yet"),
+    (TOP, "[ciba]\nlong_poll = 30", 2, "ciba.long_poll", "not supported yet"),
+    (TOP, "[ciba]\nexpiry = 30", 2, "ciba.expiry", "unknown key"),
+    (TOP, "[limits]\npending = 0", 2, "limits.pending", "from 1 to 10000000 requests"),
+    (TOP, "[tokens]\nsigning_alg = \"HS256\"", 2, "tokens.signing_alg", "`RS256`, `PS256`, `ES256`, `EdDSA`"),
+    (TOP, "[tokens]\naccess_token_lifespan = \"300\"", 2, "tokens.access_token_lifespan", "whole number, not a string"),
+    (TOP, "[scopes]\n\"a b\" = \"x\"", 2, "scopes.\"a b\"", "no scope"),
+    (TOP, "[scopes]\npay = \"x\\ny\"", 2, "scopes.pay", "one line of at most 200 characters"),
+    (TOP, "[scopes]\npay = true", 2, "scopes.pay", "must be a sentence"),
+    // [[keys]]
+    (TOP, "[[keys]]\nprivate_key = \"x\"", 1, "keys[0].alg", "it is missing"),
+    (TOP, "[[keys]]\nalg = \"RS256\"\nprivate_key = \"x\"", 3, "keys[0].private_key", "not a PEM file"),
+    (
+        TOP,
+        "[[keys]]\nalg = \"RS256\"\nprivate_key = { file = \"keys/acme.pem\" }",
+        3,
+        "keys[0].private_key",
+        "realms/keys/acme.pem cannot be read",
+    ),
+    // [[clients]]
+    (ID, "", 11, "clients[0].client_id", "it is missing"),
+    (ID, "client_id = \"tïll\"", 12, "clients[0].client_id", "printable ASCII"),
+    (SECRET, "", 11, "clients[0].client_secret", "it is missing"),
+    (SECRET, "client_secert = \"x\"\nclient_secret = \"y\"", 13, "clients[0].client_secert", "write `client_secret`"),
+    (SECRET, "client_secret = 12345", 13, "clients[0].client_secret", "{ env = \"NAME\" }"),
+    (SECRET, "client_secret = { env = \"NOWHERE\" }", 13, "clients[0].client_secret", "NOWHERE is not set"),
+    (SECRET, "client_secret = { env = \"EMPTY\" }", 13, "clients[0].client_secret", "EMPTY is empty"),
+    (SECRET, "client_secret = { file = \"/nowhere\" }", 13, "clients[0].client_secret", "/nowhere cannot be read"),
+    (SECRET, "client_secret = { }", 13, "clients[0].client_secret", "either a variable or a file"),
+    (SECRET, "client_secret = { var = \"X\", env = \"SET\" }", 13, "clients[0].client_secret.var", "unknown key"),
+    (
+        ID,
+        "client_id = \"x\"\nclient_secret = \"y\"\n[[clients]]\nclient_id = \"x\"",
+        15,
+        "clients[1].client_id",
+        "another client",
+    ),
+    (ID, "client_id = \"x\"\nclient_name = \"a\\u0007\"", 13, "clients[0].client_name", "one line"),
+    (ID, "client_id = \"x\"\nscope = \"profile\"", 13, "clients[0].scope", "`openid` is missing"),
+    (ID, "client_id = \"x\"\nscope = \"openid \\\"\"", 13, "clients[0].scope", "no scope"),
+    (ID, "client_id = \"x\"\ngrant_types = [\"password\"]", 13, "clients[0].grant_types", "served here"),
+    (ID, "client_id = \"x\"\ngrant_types = \"refresh_token\"", 13, "clients[0].grant_types", "a list of strings"),
+    (ID, "client_id = \"x\"\ndefault_max_age = 0", 13, "clients[0].default_max_age", "from 1 to"),
+    (
+        ID,
+        "client_id = \"x\"\ntoken_endpoint_auth_method = \"private_key_jwt\"",
+        13,
+        "clients[0].token_endpoint_auth_method",
+        "not supported yet",
+    ),
+    (
+        ID,
+        "client_id = \"x\"\ntoken_endpoint_auth_method = \"none\"",
+        13,
+        "clients[0].token_endpoint_auth_method",
+        "write one of `client_secret_basic`, `client_secret_post`",
+    ),
+    (
+        ID,
+        "client_id = \"x\"\nid_token_signed_response_alg = \"none\"",
+        13,
+        "clients[0].id_token_signed_response_alg",
+        "no algorithm",
+    ),
+    (
+        ID,
+        "client_id = \"x\"\nbackchannel_token_delivery_mode = \"push\"",
+        13,
+        "clients[0].backchannel_token_delivery_mode",
+        "not supported yet: `push`",
+    ),
+];
+
+#[test]
+fn table_of_faults() {
+    for (from, to, line, key, cause) in ROWS {
+        let text = bent(from, to);
+        let faults = faults(&text);
+        let case = format!("{to:?}: {faults:#?}");
+        assert_eq!(faults.len(), 1, "{case}");
+        let fault = &faults[0];
+        assert_eq!(fault.file, "realms/acme.toml", "{case}");
+        assert_eq!(fault.line, Some(*line), "{case}");
+        assert_eq!(fault.key.as_deref().unwrap_or_default(), *key, "{case}");
+        assert!(fault.to_string().contains(cause), "{case}");
+        assert!(!fault.remedy.is_empty(), "{case}");
+        assert!(fault.to_string().lines().count() <= 3, "{case}");
+    }
+}
+
+/// Client metadata that a later version serves: never ignored.
+#[test]
+fn known_client_metadata_is_not_supported_yet() {
+    for written in [
+        "token_endpoint_auth_signing_alg = \"RS256\"",
+        "jwks = { keys = [] }",
+        "jwks_file = \"till.json\"",
+        "jwks_uri = \"https://till.example.com/jwks\"",
+        "tls_client_auth_subject_dn = \"CN=till\"",
+        "tls_client_auth_san_dns = \"till\"",
+        "tls_client_auth_san_uri = \"till\"",
+        "tls_client_auth_san_ip = \"till\"",
+        "tls_client_auth_san_email = \"till\"",
+        "tls_client_certificate_bound_access_tokens = true",
+        "dpop_bound_access_tokens = true",
+        "backchannel_client_notification_endpoint = \"https://till.example.com/ping\"",
+        "backchannel_authentication_request_signing_alg = \"ES256\"",
+        "authorization_details_types = [\"payment\"]",
+    ] {
+        let faults = faults(&bent(ID, &format!("{ID}\n{written}")));
+        assert_eq!(faults.len(), 1, "{written}: {faults:#?}");
+        assert_eq!(faults[0].cause, "not supported yet", "{written}");
+        assert_eq!(faults[0].line, Some(13), "{written}");
+    }
+    sound(&bent(ID, &format!("{ID}\ndpop_bound_access_tokens = false")));
+}
+
+/// What concerns several sections: none of these has one place in the file.
+#[test]
+fn table_of_cross_checks() {
+    let upstream = &SOUND[SOUND.find("[upstream]").unwrap()..SOUND.find("[[lookups]]").unwrap()];
+    let lookups = &SOUND[SOUND.find("[[lookups]]").unwrap()..SOUND.find("[[clients]]").unwrap()];
+    let device = "[[channels]]\nkind = \"keycloak\"\nurl = \"https://device.example.com\"\n";
+    let sign_in = "[[lookups]]\nkind = \"sign-in\"\n";
+    let keycloak = "[[lookups]]\nkind = \"keycloak\"\nclient_id = \"x\"\nclient_secret = \"y\"\n";
+    let hook = "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"0123456789abcdef\"\n";
+    let other = "[upstream]\nissuer = \"https://login.example.com\"\nclient_id = \"x\"\n";
+    let no_upstream = SOUND.replace(upstream, "");
+    let table = [
+        ("page without upstream", no_upstream.clone(), Some(("upstream", "page"))),
+        ("device service without upstream", format!("{no_upstream}{device}"), None),
+        ("webhook without upstream", format!("{no_upstream}{hook}"), Some(("upstream", "webhook"))),
+        ("sign-in without upstream", format!("{no_upstream}{device}{sign_in}"), Some(("upstream", "sign-in"))),
+        ("keycloak without upstream", format!("{no_upstream}{device}{keycloak}"), Some(("upstream", "keycloak"))),
+        ("no lookups", SOUND.replace(lookups, ""), Some(("lookups", "no hint"))),
+        ("device service, sign-in alone", SOUND.replace(lookups, sign_in) + device, Some(("channels", "nobody"))),
+        ("device service, sign-in and static", format!("{SOUND}{sign_in}{device}"), None),
+        ("page, sign-in alone", SOUND.replace(lookups, sign_in), None),
+        ("keycloak, url from the issuer", format!("{SOUND}{keycloak}"), None),
+        (
+            "keycloak, other issuer",
+            format!("{}{keycloak}", SOUND.replace(upstream, other)),
+            Some(("lookups[1].url", "issuer")),
+        ),
+    ];
+    for (case, text, expected) in table {
+        match expected {
+            None => {
+                sound(&text);
+            }
+            Some((key, cause)) => {
+                let faults = faults(&text);
+                assert_eq!(faults[0].key.as_deref(), Some(key), "{case}: {faults:#?}");
+                assert!(faults[0].cause.contains(cause), "{case}: {faults:#?}");
+                assert_eq!(
+                    faults.iter().filter(|fault| fault.key.as_deref() == Some(key)).count(),
+                    faults.len(),
+                    "{case}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_needs_a_key_where_keys_are_listed() {
+    let (key, pem) = SigningKey::generate(Algorithm::ES256).unwrap();
+    let keys = format!("[[keys]]\nalg = \"ES256\"\nprivate_key = '''{}'''\n", pem.reveal());
+    let faults_of = |text: &str| {
+        let faults = faults(text);
+        faults.into_iter().filter_map(|fault| fault.key).collect::<Vec<_>>()
+    };
+    assert_eq!(faults_of(&format!("{SOUND}{keys}")), ["keys"], "the default is RS256");
+    let es256 = format!("{SOUND}{keys}[tokens]\nsigning_alg = \"ES256\"\n");
+    assert_eq!(sound(&es256).keys[0].kid(), key.kid());
+    let ps256 = format!("{SOUND}{keys}[tokens]\nsigning_alg = \"PS256\"\n");
+    assert_eq!(faults_of(&ps256), ["tokens.signing_alg"]);
+    let client = es256.replace(ID, &format!("{ID}\nid_token_signed_response_alg = \"EdDSA\""));
+    assert_eq!(faults_of(&client), ["clients[0].id_token_signed_response_alg"]);
+    assert_eq!(faults_of(&format!("{es256}{keys}")), ["keys[1].private_key"], "the same key twice");
+    assert_eq!(
+        faults_of(&es256.replace("alg = \"ES256\"\nprivate", "alg = \"EdDSA\"\nprivate")),
+        ["keys[0].private_key"]
+    );
+}
+
+#[test]
+fn table_of_names() {
+    let long = "a".repeat(65);
+    for name in ["realms", "resources", "demo", "health", "metrics", "auth", ".acme", "", "a b", "ä", "a/b", &long] {
+        let read = realm::read(name, Path::new("x.toml"), SOUND, PUBLIC, &Environment::none());
+        assert!(read.is_err(), "{name}");
+    }
+    for name in ["acme", "Realms", "a.b", "a_b-c", "1", &long[1..]] {
+        let read = realm::read(name, Path::new("x.toml"), SOUND, PUBLIC, &Environment::none());
+        assert!(read.is_ok(), "{name}: {read:?}");
+    }
+}
+
+#[test]
+fn all_faults_of_a_file_come_at_once_and_no_secret_with_them() {
+    let text = r#"
+        enabeld = true
+        [upstream]
+        client_secret = ["hush-hush"]
+        [[lookups]]
+        kind = "static"
+        users = [{ sub = "1", email = 1 }, { sub = "1", user_code = "hush-hush" }]
+        [[clients]]
+        client_id = "till"
+        client_secret = { env = "hush-hush", file = "hush-hush" }
+        [[clients]]
+        client_secret = { env = "TILL_SECRET" }
+        [ciba]
+        interval = 100
+    "#;
+    let faults = faults(text);
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(told.join("\n"));
+    assert!(!told.join("\n").contains("hush-hush"));
+    // also where the file is no TOML at all
+    let broken = super::faults("[[clients]]\nclient_secret = hush-hush\n");
+    assert!(broken.iter().all(|fault| !fault.to_string().contains("hush")), "{broken:#?}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
+        let _ = realm::read("acme", Path::new("acme.toml"), &text, PUBLIC, &Environment::none());
+    }
+
+    /// Realm files with a piece cut out, or with a value of another kind.
+    #[test]
+    fn no_mutilated_realm_makes_the_reader_panic(at in 0..400_usize, length in 0..40_usize, with in "[\\[\\]{}=\"'\\\\\n#.,0-9a-z_-]{0,8}") {
+        let shipped = include_str!("../../../realms/master.toml");
+        let text: String = shipped.lines().filter(|line| !line.starts_with("# ")).map(|line| format!("{line}\n").replacen('#', "", 1)).collect();
+        for text in [SOUND, &text] {
+            let chars: Vec<char> = text.chars().collect();
+            let at = at * chars.len() / 400;
+            let rest = chars.iter().skip(at + length);
+            let text: String = chars[..at].iter().copied().chain(with.chars()).chain(rest.copied()).collect();
+            let _ = realm::read("acme", Path::new("acme.toml"), &text, PUBLIC, &Environment::none());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! One realm, ready to serve: its features, each built with just what it needs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Parts;
+use crate::{
+    approval::Approval,
+    authorization::{Issuer, RefreshKey},
+    channel::Channels,
+    ciba::{Ciba, decide::Decisions},
+    keys::{KeySet, folder::StateFault},
+    metadata,
+    realm::{Realm, Style},
+    upstream::{Upstream, lookup::Lookups},
+};
+
+pub struct LiveRealm {
+    pub realm: Arc<Realm>,
+    pub ciba: Ciba,
+    pub decisions: Decisions,
+    pub issuer: Arc<Issuer>,
+    pub approval: Approval,
+    pub upstream: Option<Arc<Upstream>>,
+    keys: Arc<KeySet>,
+    discovery: [Bytes; 2],
+}
+
+/// A realm that cannot run although its file is sound: its keys cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("realm {realm}: {fault}")]
+pub struct NotBuilt {
+    pub realm: Arc<str>,
+    pub fault: StateFault,
+}
+
+impl LiveRealm {
+    /// Blocking: keys may have to be generated. Asks nobody: an upstream that is down delays nothing.
+    pub(super) fn build(realm: Arc<Realm>, parts: &Parts) -> Result<Self, NotBuilt> {
+        let not_built = |fault| NotBuilt { realm: Arc::clone(&realm.name), fault };
+        let keys = if realm.keys.is_empty() {
+            parts.state.realm_keys(&realm.name, &realm.algorithms()).map_err(not_built)?
+        } else {
+            realm.keys.clone()
+        };
+        let keys = Arc::new(KeySet::new(keys));
+        let Parts { http, events, clock, random, outbox, tables, .. } = parts;
+        let issuer = Arc::new(Issuer::new(
+            Arc::clone(&realm),
+            Arc::clone(&keys),
+            RefreshKey::derive(&parts.sealing_key, &realm.name),
+            Arc::clone(&tables.authorizations),
+            random.clone(),
+        ));
+        let upstream = realm.upstream.clone().map(|settings| {
+            Arc::new(Upstream::new(
+                settings,
+                Arc::clone(&realm.name),
+                http.clone(),
+                events.clone(),
+                clock.clone(),
+                random.clone(),
+            ))
+        });
+        let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), events.clone());
+        let ciba = Ciba::new(
+            Arc::clone(&realm),
+            Lookups::new(&realm, http.clone(), events.clone(), clock.clone()),
+            Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
+            Arc::clone(&tables.grants),
+            Arc::clone(&tables.wrong_codes),
+            Arc::clone(&issuer),
+            events.clone(),
+            random.clone(),
+        );
+        let approval = Approval::new(
+            Arc::clone(&realm),
+            decisions.clone(),
+            upstream.clone(),
+            Arc::clone(&tables.sessions),
+            Arc::clone(&parts.sealer),
+            events.clone(),
+            random.clone(),
+        );
+        let discovery = [Style::Short, Style::Keycloak].map(|style| {
+            Bytes::from(serde_json::to_vec(&metadata::discovery(&realm, &keys, style)).unwrap_or_default())
+        });
+        Ok(Self { realm, ciba, decisions, issuer, approval, upstream, keys, discovery })
+    }
+
+    /// The discovery document, as JSON.
+    pub fn discovery(&self, style: Style) -> Bytes {
+        match style {
+            Style::Short => self.discovery[0].clone(),
+            Style::Keycloak => self.discovery[1].clone(),
+        }
+    }
+
+    /// The JWK Set, as JSON.
+    pub fn jwks(&self) -> Bytes {
+        self.keys.published()
+    }
+
+    pub const fn keys(&self) -> &Arc<KeySet> {
+        &self.keys
+    }
+}

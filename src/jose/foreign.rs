@@ -1,0 +1,174 @@
+//! Tokens that somebody else signed, verified with that party's published key set (RFC 7517 5, RFC 8725 3).
+//!
+//! Signatures alone: what the claims must say is the caller's. Nothing is fetched or cached here.
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{
+    Algorithm, AlgorithmFamily, DecodingKey,
+    jwk::{Jwk, KeyAlgorithm, PublicKeyUse},
+};
+use serde_json::{Map, Value};
+
+use super::{NotVerified, has_crit};
+
+/// The public keys of another party. Keys of a kind that is not known here, and symmetric ones, are left out.
+#[derive(Debug)]
+pub struct ForeignKeys(Vec<Jwk>);
+
+/// A token whose signature is good.
+#[derive(Debug)]
+pub struct Signed {
+    pub claims: Map<String, Value>,
+    pub kid: Option<String>,
+    algorithm: Algorithm,
+}
+
+impl ForeignKeys {
+    /// From a JWK Set as JSON.
+    ///
+    /// # Errors
+    /// The text is no JWK Set. Single keys that cannot be used are no error.
+    pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(serde::Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let set: Set = serde_json::from_slice(json)?;
+        Ok(Self(set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect()))
+    }
+
+    /// The claims of a compact JWS that one of these keys signed. Where the header names a `kid`, only that key counts;
+    /// a key with an `alg` verifies that algorithm alone. `none`, HMAC and `crit` are refused.
+    pub fn verify(&self, token: &str) -> Result<Signed, NotVerified> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| NotVerified("no signed JWT"))?;
+        if has_crit(token) {
+            return Err(NotVerified("crit"));
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(NotVerified("no signed JWT"))?;
+        let mut fault = NotVerified("no key of the set is for it");
+        for key in self.0.iter().filter(|key| fits(key, header.kid.as_deref(), header.alg)) {
+            let Ok(key) = DecodingKey::from_jwk(key) else { continue };
+            if key.family() == AlgorithmFamily::Hmac || key.family() != header.alg.family() {
+                continue;
+            }
+            fault = NotVerified("signature");
+            if jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, header.alg).is_ok_and(|good| good) {
+                let claims = claims(message).ok_or(NotVerified("the claims are no JSON object"))?;
+                return Ok(Signed { claims, kid: header.kid, algorithm: header.alg });
+            }
+        }
+        Err(fault)
+    }
+}
+
+impl Signed {
+    /// The name of the algorithm, such as `RS256`.
+    pub fn algorithm(&self) -> String {
+        KeyAlgorithm::from(self.algorithm).to_string()
+    }
+
+    /// The left half of the hash of `text`, as this token's `at_hash` has it (OpenID Connect Core 3.1.3.6). EdDSA is
+    /// Ed25519 here, which hashes with SHA-512.
+    pub fn half_hash(&self, text: &str) -> String {
+        let hash = match self.algorithm {
+            Algorithm::RS384 | Algorithm::PS384 | Algorithm::ES384 => &digest::SHA384,
+            Algorithm::RS512 | Algorithm::PS512 | Algorithm::EdDSA => &digest::SHA512,
+            _ => &digest::SHA256,
+        };
+        let hash = digest::digest(hash, text.as_bytes());
+        URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
+    }
+}
+
+/// Whether a text is a compact JWS by its form: an access token that is none is opaque, which is no fault.
+pub fn is_jws(token: &str) -> bool {
+    let header = token.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
+    token.split('.').count() == 3
+        && header.is_some_and(|header| {
+            serde_json::from_slice::<Map<String, Value>>(&header).is_ok_and(|header| header.contains_key("alg"))
+        })
+}
+
+fn fits(key: &Jwk, kid: Option<&str>, algorithm: Algorithm) -> bool {
+    kid.is_none_or(|kid| key.common.key_id.as_deref() == Some(kid))
+        && key.common.key_algorithm.is_none_or(|only| only == KeyAlgorithm::from(algorithm))
+        && key.common.public_key_use.as_ref().is_none_or(|only| *only == PublicKeyUse::Signature)
+}
+
+fn claims(message: &str) -> Option<Map<String, Value>> {
+    let (_, payload) = message.split_once('.')?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{jose::sign, keys, keys::SigningKey};
+
+    fn set(keys: &[Value]) -> ForeignKeys {
+        ForeignKeys::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+    }
+
+    fn unsigned(header: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        format!("{}.{}.", part(header), part(&json!({"sub": "x"})))
+    }
+
+    #[test]
+    fn every_algorithm_of_ours_verifies_among_keys_of_unknown_kinds() {
+        for algorithm in keys::Algorithm::ALL {
+            let (key, _) = SigningKey::generate(algorithm).unwrap();
+            let keys = set(&[
+                json!({"kty": "LATTICE", "kid": "future"}),
+                json!({"kty": "OKP", "crv": "X25519", "x": "AA"}),
+                serde_json::to_value(key.jwk()).unwrap(),
+            ]);
+            let signed = keys.verify(&sign(&key, &json!({"sub": "x"})).unwrap()).unwrap();
+            assert_eq!(signed.claims["sub"], "x", "{algorithm}");
+            assert_eq!(signed.algorithm(), algorithm.as_str());
+            assert_eq!(signed.kid.as_deref(), Some(key.kid()));
+            assert_eq!(signed.half_hash("token"), crate::jose::half_hash(algorithm, "token"));
+        }
+    }
+
+    #[test]
+    fn what_no_published_key_signed_is_refused() {
+        let (key, _) = SigningKey::generate(keys::Algorithm::ES256).unwrap();
+        let (other, _) = SigningKey::generate(keys::Algorithm::ES256).unwrap();
+        let token = sign(&key, &json!({"sub": "x"})).unwrap();
+        let mut jwk = serde_json::to_value(key.jwk()).unwrap();
+        let refused = |keys: &ForeignKeys, token: &str| keys.verify(token).unwrap_err().to_string();
+
+        assert!(refused(&set(&[]), &token).contains("no key"));
+        assert!(refused(&set(&[serde_json::to_value(other.jwk()).unwrap()]), &token).contains("no key"), "other kid");
+        let mut impostor = serde_json::to_value(other.jwk()).unwrap();
+        impostor["kid"] = key.kid().into();
+        assert!(refused(&set(&[impostor]), &token).contains("signature"), "same kid, other key");
+        jwk["use"] = "enc".into();
+        assert!(refused(&set(&[jwk.clone()]), &token).contains("no key"), "a key for encryption");
+        jwk["use"] = "sig".into();
+        jwk["alg"] = "ES384".into();
+        assert!(refused(&set(&[jwk]), &token).contains("no key"), "a key for another algorithm");
+
+        let symmetric = set(&[json!({"kty": "oct", "k": "c2VjcmV0"})]);
+        for header in [json!({"alg": "none"}), json!({"alg": "HS256"}), json!({"alg": "ES256", "crit": ["b64"]})] {
+            assert!(symmetric.verify(&unsigned(&header)).is_err(), "{header}");
+        }
+    }
+
+    #[test]
+    fn an_opaque_token_is_no_jws() {
+        for (token, expected) in [
+            ("opaque", false),
+            ("a.b.c", false),
+            ("a.b.c.d.e", false),
+            (unsigned(&json!({"typ": "JWT"})).as_str(), false),
+            (unsigned(&json!({"alg": "none"})).as_str(), true),
+        ] {
+            assert_eq!(is_jws(token), expected, "{token}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The refresh token grant (RFC 6749 6): client, user and policy are judged again (I4), then the token rotates.
+
+use crate::{
+    authorization::Issuer,
+    ciba::Ciba,
+    client_auth::AuthenticatedClient,
+    clock::Timestamp,
+    oauth::{Code, Error, Params, Scope, response::TokenResponse},
+    realm::policy,
+};
+
+pub(super) async fn refresh(
+    ciba: &Ciba,
+    issuer: &Issuer,
+    client: &AuthenticatedClient,
+    params: &Params,
+    now: Timestamp,
+) -> Result<TokenResponse, Error> {
+    if !client.grant_types.refresh_token {
+        return Err(Error::new(Code::UnauthorizedClient, "The client may not use this grant type"));
+    }
+    let token = params.get("refresh_token").ok_or_else(|| Error::invalid_request("refresh_token is missing"))?;
+    let (sid, jti, authorization) = issuer.refreshable(token, now).await?;
+    if authorization.client_id != client.client_id {
+        return Err(Error::new(Code::InvalidGrant, "The refresh token is not valid").because("another client's"));
+    }
+    let scope = narrower(params, &authorization.scope)?;
+    let status = ciba.status(&authorization.user).await?;
+    policy::judge(client, status, scope.as_ref().unwrap_or(&authorization.scope))?;
+    issuer.rotate(client, &sid, &jti, scope.as_ref(), now).await
+}
+
+/// The scope asked for, which must be within the one granted.
+fn narrower(params: &Params, granted: &Scope) -> Result<Option<Scope>, Error> {
+    let Some(text) = params.get("scope") else { return Ok(None) };
+    let scope = Scope::parse(text).ok().filter(|scope| !scope.is_empty() && scope.is_subset_of(granted));
+    scope.map(Some).ok_or_else(|| Error::new(Code::InvalidScope, "scope must be within the one that was granted"))
+}

@@ -1,0 +1,238 @@
+//! Each endpoint: from the call of its kind to the feature, and from its result to a reply.
+
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    reply::{self, Reply, private_json, private_json_text, public_json},
+};
+use crate::{
+    approval::{self, Answer, Visit},
+    ciba,
+    client_auth::AuthenticatedClient,
+    event::Event,
+    keycloak,
+    oauth::{Error, Params},
+    token::{self, GrantType},
+};
+
+/// `POST /{realm}/token`
+pub(super) async fn token(call: Call) -> Reply {
+    match call.form() {
+        Ok(params) => token_request(&call, &params).await,
+        Err(error) => refusal(&call, &error),
+    }
+}
+
+async fn token_request(call: &Call, params: &Params) -> Reply {
+    let client = match GrantType::of(params).and_then(|_| call.client(params)) {
+        Ok(client) => client,
+        Err(error) => return refusal(call, &error),
+    };
+    let live = &call.live;
+    let result = token::token(&live.ciba, &live.issuer, &client, params, call.now).await;
+    of_client(call, &client, result)
+}
+
+/// `POST /{realm}/bc-authorize`; with a `grant_type` it is a token request, since a widely read page prints it so.
+pub(super) async fn bc_authorize(call: Call) -> Reply {
+    let events = &call.gateway.parts().events;
+    let realm = &*call.live.realm.name;
+    let params = match call.form() {
+        Ok(params) if params.get("grant_type").is_some() => return token_request(&call, &params).await,
+        Ok(params) => params,
+        Err(error) => {
+            events.tell(Event::RequestRefused { realm, client: None, error: &error });
+            return refusal(&call, &error);
+        }
+    };
+    let client = match call.client(&params) {
+        Ok(client) => client,
+        Err(error) => {
+            events.tell(Event::RequestRefused { realm, client: None, error: &error });
+            return refusal(&call, &error);
+        }
+    };
+    let result = if client.grant_types.ciba {
+        call.live.ciba.authenticate(&client, &params, call.now).await
+    } else {
+        Err(Error::new(crate::oauth::Code::UnauthorizedClient, "The client may not use this grant type"))
+    };
+    if let Err(error) = &result {
+        events.tell(Event::RequestRefused { realm, client: Some(&client.client_id), error });
+    }
+    of_client(&call, &client, result)
+}
+
+/// `POST /{realm}/bc-authorize/callback`
+pub(super) async fn callback(call: Call) -> Reply {
+    let live = &call.live;
+    let result = async {
+        let authorization = call.authorization()?;
+        if call.media_type().is_some_and(|media_type| !media_type.eq_ignore_ascii_case("application/json")) {
+            return Err(Error::invalid_request("The content type must be application/json"));
+        }
+        let bearer = token::userinfo::bearer(authorization).ok();
+        let body = call.body.as_ref().map_err(Clone::clone)?;
+        let events = &call.gateway.parts().events;
+        ciba::callback::callback(&live.realm, live.keys(), &live.decisions, events, bearer, body, call.now).await
+    };
+    match result.await {
+        Ok(client) => {
+            let response = private_json_text(StatusCode::OK, keycloak::callback::ACCEPTED);
+            Reply::ok(response).of_client(client)
+        }
+        Err(error) => refusal(&call, &error),
+    }
+}
+
+/// `GET` and `POST /{realm}/userinfo`
+pub(super) async fn userinfo(call: Call) -> Reply {
+    let live = &call.live;
+    let result = async {
+        let authorization = call.authorization()?;
+        token::userinfo::userinfo(&live.realm, &live.issuer, authorization, call.now).await
+    };
+    match result.await {
+        Ok((client, claims)) => Reply::ok(private_json(StatusCode::OK, &claims)).of_client(client),
+        Err(error) => refusal(&call, &error),
+    }
+}
+
+/// `GET /{realm}/jwks`
+pub(super) async fn jwks(call: Call) -> Reply {
+    Reply::ok(public_json(call.live.jwks()))
+}
+
+/// `GET /{realm}/.well-known/openid-configuration`
+pub(super) async fn discovery(call: Call) -> Reply {
+    Reply::ok(public_json(call.live.discovery(call.style)))
+}
+
+fn of_client<T: Serialize>(call: &Call, client: &AuthenticatedClient, result: Result<T, Error>) -> Reply {
+    match result {
+        Ok(value) => Reply::ok(private_json(StatusCode::OK, &value)),
+        Err(error) => refusal(call, &error),
+    }
+    .of_client(&*client.client_id)
+}
+
+fn refusal(call: &Call, error: &Error) -> Reply {
+    reply::error(error, Some(&call.live.realm.name))
+}
+
+/// `GET /{realm}/approvals`
+pub(super) async fn inbox(call: Call) -> Reply {
+    let browser = Browser::of(&call, false);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    answered(if browser.readable { approval.inbox(&visit).await } else { approval.bad_request(&visit) })
+}
+
+/// `GET /{realm}/approvals/{handle}`
+pub(super) async fn request(call: Call) -> Reply {
+    let browser = Browser::of(&call, false);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    let handle = call.handle.as_deref().unwrap_or_default();
+    answered(if browser.readable { approval.request(&visit, handle).await } else { approval.bad_request(&visit) })
+}
+
+/// `POST /{realm}/approvals/{handle}`
+pub(super) async fn decide(call: Call) -> Reply {
+    let browser = Browser::of(&call, true);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    let handle = call.handle.as_deref().unwrap_or_default();
+    answered(if browser.readable {
+        approval.decide(&visit, handle, &browser.form).await
+    } else {
+        approval.bad_request(&visit)
+    })
+}
+
+/// `GET /{realm}/sign-in/callback`
+pub(super) async fn sign_in_callback(call: Call) -> Reply {
+    let browser = Browser::of(&call, false);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    answered(if browser.readable { approval.sign_in_callback(&visit).await } else { approval.bad_request(&visit) })
+}
+
+/// `POST /{realm}/sign-out`
+pub(super) async fn sign_out(call: Call) -> Reply {
+    let browser = Browser::of(&call, true);
+    let (approval, visit) = (&call.live.approval, browser.visit(&call));
+    answered(if browser.readable {
+        approval.sign_out(&visit, &browser.form).await
+    } else {
+        approval.bad_request(&visit)
+    })
+}
+
+/// `GET /{realm}/approvals.css`
+pub(super) async fn stylesheet(_: Call) -> Reply {
+    asset(approval::stylesheet())
+}
+
+/// `GET /{realm}/approvals.js`
+pub(super) async fn script(_: Call) -> Reply {
+    asset(approval::script())
+}
+
+fn asset((content_type, bytes): (&'static str, &'static [u8])) -> Reply {
+    let mut response = reply::with_type(StatusCode::OK, content_type, bytes);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    Reply::ok(response)
+}
+
+/// A browser's call: query, form and cookies, parsed.
+struct Browser {
+    query: Params,
+    form: Params,
+    cookies: String,
+    /// Whether query and form could be parsed.
+    readable: bool,
+}
+
+impl Browser {
+    fn of(call: &Call, has_form: bool) -> Self {
+        let cookies = call.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let form = if has_form { call.form() } else { Ok(Params::default()) };
+        match (Params::parse(call.query.as_bytes()), form) {
+            (Ok(query), Ok(form)) => Self { query, form, cookies, readable: true },
+            _ => Self { query: Params::default(), form: Params::default(), cookies, readable: false },
+        }
+    }
+
+    fn visit<'a>(&'a self, call: &'a Call) -> Visit<'a> {
+        Visit {
+            now: call.now,
+            query: &self.query,
+            cookie: (!self.cookies.is_empty()).then_some(&self.cookies),
+            origin: call.header(header::ORIGIN),
+            sec_fetch_site: call.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()),
+        }
+    }
+}
+
+/// A page or redirect with the headers that all of them carry.
+fn answered(answer: Answer) -> Reply {
+    let (status, body, location, cookies, outcome, cause) = match answer {
+        Answer::Page { status, html, cookies, outcome, cause } => (status, html, None, cookies, outcome, cause),
+        Answer::Redirect { location, cookies } => (303, String::new(), Some(location), cookies, "ok", None),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = reply::with_type(status, "text/html; charset=utf-8", body);
+    let headers = response.headers_mut();
+    for (name, value) in approval::HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        headers.insert(header::LOCATION, location);
+    }
+    for cookie in cookies {
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+    Reply { outcome, cause, ..Reply::ok(response) }
+}

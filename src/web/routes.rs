@@ -1,0 +1,207 @@
+//! The route list: a line for each address. Matching, 404, 405 with `Allow` and HEAD all come from this list.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::{HeaderMap, Method, StatusCode, header};
+use warp::{Filter, Rejection, filters::BoxedFilter, path::FullPath};
+
+use super::{
+    call::{self, Call},
+    endpoints, fallback,
+    path::{Matched, Template, without_prefix},
+    reply::{self, Reply},
+};
+use crate::{
+    event::{Answered, Event},
+    gateway::Gateway,
+    oauth::Error,
+    peer::Peer,
+    realm::{Endpoint, Style},
+};
+
+pub type Response = warp::reply::Response;
+/// All that the gateway serves, as one filter that never rejects.
+pub type Routes = BoxedFilter<(Response,)>;
+
+pub(super) type Serving = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// One address and method, and who serves it.
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) template: Template,
+    serve: fn(Call) -> Serving,
+}
+
+/// How the gateway is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Every address is served with and without it.
+    pub path_prefix: String,
+    /// Requests for another host are answered 421 (the demo alone).
+    pub only_host: Option<String>,
+}
+
+/// The list. The busiest come first: a filter tries one after the other.
+fn list() -> Vec<Route> {
+    let mut list = Vec::new();
+    let mut both = |method: &Method, endpoint: Endpoint, serve: fn(Call) -> Serving| {
+        for style in [Style::Short, Style::Keycloak] {
+            list.push(Route { method: method.clone(), template: Template::new(style, endpoint.path(style)), serve });
+        }
+    };
+    both(&Method::POST, Endpoint::Token, |call| Box::pin(endpoints::token(call)));
+    both(&Method::POST, Endpoint::BackchannelAuthentication, |call| Box::pin(endpoints::bc_authorize(call)));
+    both(&Method::POST, Endpoint::Callback, |call| Box::pin(endpoints::callback(call)));
+    both(&Method::GET, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
+    both(&Method::POST, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
+    both(&Method::GET, Endpoint::Jwks, |call| Box::pin(endpoints::jwks(call)));
+    both(&Method::GET, Endpoint::Discovery, |call| Box::pin(endpoints::discovery(call)));
+    let mut page = |method: &Method, path: &'static str, serve: fn(Call) -> Serving| {
+        list.push(Route { method: method.clone(), template: Template::new(Style::Short, path), serve });
+    };
+    page(&Method::GET, "/approvals", |call| Box::pin(endpoints::inbox(call)));
+    page(&Method::GET, "/approvals/{handle}", |call| Box::pin(endpoints::request(call)));
+    page(&Method::POST, "/approvals/{handle}", |call| Box::pin(endpoints::decide(call)));
+    page(&Method::GET, "/sign-in/callback", |call| Box::pin(endpoints::sign_in_callback(call)));
+    page(&Method::POST, "/sign-out", |call| Box::pin(endpoints::sign_out(call)));
+    page(&Method::GET, "/approvals.css", |call| Box::pin(endpoints::stylesheet(call)));
+    page(&Method::GET, "/approvals.js", |call| Box::pin(endpoints::script(call)));
+    list
+}
+
+/// Everything that the gateway serves. `first` is tried before the gateway's own addresses (the demo's pages).
+pub fn routes(gateway: Arc<Gateway>, settings: Settings, first: Option<Routes>) -> Routes {
+    let shared = Arc::new(Shared { gateway, settings, list: list() });
+    let own: Vec<Routes> = (0..shared.list.len()).map(|index| route(Arc::clone(&shared), index)).collect();
+    let last = last(Arc::clone(&shared));
+    let mut all = first.into_iter().chain(own).chain([last]);
+    let host = other_host(shared);
+    all.next().map_or(host.clone(), |one| {
+        let all = all.fold(one, |all, next| all.or(next).unify().boxed());
+        host.or(all).unify().boxed()
+    })
+}
+
+/// The routes as a tower service, for the accept loop.
+pub fn service<B>(
+    routes: Routes,
+) -> impl tower_service::Service<http::Request<B>, Response = Response, Error = std::convert::Infallible, Future: Send>
++ Clone
++ Send
++ 'static
+where
+    B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
+{
+    warp::service(routes)
+}
+
+struct Shared {
+    gateway: Arc<Gateway>,
+    settings: Settings,
+    list: Vec<Route>,
+}
+
+/// The filter of one line of the list: "this is my request", and everything else happens inside.
+fn route(shared: Arc<Shared>, index: usize) -> Routes {
+    let of_filter = Arc::clone(&shared);
+    warp::method()
+        .and(warp::path::full())
+        .and_then(move |method: Method, path: FullPath| {
+            let route = &of_filter.list[index];
+            let path = without_prefix(path.as_str(), &of_filter.settings.path_prefix);
+            let mine = method == route.method || (method == Method::HEAD && route.method == Method::GET);
+            let matched = mine.then(|| route.template.matches(path)).flatten();
+            std::future::ready(matched.map(|matched| (method, matched)).ok_or_else(warp::reject::not_found))
+        })
+        .untuple_one()
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .then(move |method, matched, query, headers, peer, body| {
+            serve(Arc::clone(&shared), index, method, matched, query, headers, peer, body)
+        })
+        .boxed()
+}
+
+#[expect(clippy::too_many_arguments, reason = "a filter hands over each part of the request as one")]
+async fn serve(
+    shared: Arc<Shared>,
+    index: usize,
+    method: Method,
+    matched: Matched,
+    query: String,
+    headers: HeaderMap,
+    peer: Option<Peer>,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Response {
+    let started = Instant::now();
+    let route = &shared.list[index];
+    let style = route.template.style();
+    let address = peer.as_ref().and_then(|peer| peer.address);
+    let name = matched.realm.unwrap_or_default();
+    let reply = match shared.gateway.realm(&name) {
+        None => fallback::unknown_realm(style),
+        Some(live) => {
+            let body = call::read(body).await;
+            let now = shared.gateway.parts().clock.now();
+            let handle = matched.handle;
+            let call =
+                Call { gateway: Arc::clone(&shared.gateway), live, style, handle, query, headers, body, peer, now };
+            (route.serve)(call).await
+        }
+    };
+    let known = reply.outcome != fallback::UNKNOWN_REALM;
+    shared.gateway.parts().events.tell(Event::Answered(Answered {
+        method: method.as_str(),
+        route: &route.template.text,
+        status: reply.response.status().as_u16(),
+        took: started.elapsed(),
+        peer: address,
+        realm: known.then_some(&name),
+        client: reply.client.as_deref(),
+        outcome: reply.outcome,
+        cause: reply.cause.as_deref(),
+    }));
+    reply.response
+}
+
+/// The last route: what no other is for.
+fn last(shared: Arc<Shared>) -> Routes {
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::ext::optional::<Peer>())
+        .map(move |method: Method, path: FullPath, peer: Option<Peer>| {
+            let path = without_prefix(path.as_str(), &shared.settings.path_prefix);
+            let reply = fallback::answer(&shared.gateway, &shared.list, path);
+            shared.gateway.parts().events.tell(Event::Answered(Answered {
+                method: if reply.outcome == "method_not_allowed" { method.as_str() } else { "-" },
+                route: "-",
+                status: reply.response.status().as_u16(),
+                took: std::time::Duration::ZERO,
+                peer: peer.and_then(|peer| peer.address),
+                realm: None,
+                client: None,
+                outcome: reply.outcome,
+                cause: None,
+            }));
+            reply.response
+        })
+        .boxed()
+}
+
+/// Answers requests for another host, where only one is served.
+fn other_host(shared: Arc<Shared>) -> Routes {
+    warp::header::headers_cloned()
+        .and_then(move |headers: HeaderMap| {
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            let other = shared.settings.only_host.as_deref().is_some_and(|only| host != Some(only));
+            let error = Error::invalid_request("This host is not served here")
+                .with_status(StatusCode::MISDIRECTED_REQUEST.as_u16());
+            let answer = if other { Ok(reply::error(&error, None).response) } else { Err(warp::reject::not_found()) };
+            std::future::ready::<Result<Response, Rejection>>(answer)
+        })
+        .boxed()
+}

@@ -1,0 +1,45 @@
+//! End to end with real parts: the built program as it is shipped, a real Keycloak as upstream, a real browser.
+//!
+//! Harness: [`keycloak`], [`browser`], [`gateway`], [`client`], [`receiver`], [`realm`]. `tests/setup` installs what they
+//! need; a part that is missing fails the tests that need it and never skips them. Pages are photographed into
+//! `target/screenshots/`.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+mod browser;
+mod client;
+mod gateway;
+mod keycloak;
+mod realm;
+mod receiver;
+
+mod approve;
+mod cli;
+mod demo;
+mod expired;
+mod harness;
+mod keycloak_down;
+mod profile_page;
+mod wrong_person;
+
+use std::{
+    net::TcpListener,
+    process::{Child, ExitStatus},
+    thread,
+    time::Duration,
+};
+
+/// A port that nobody listens on now.
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Waits at most 15 s for a process to end.
+fn end_of(process: &mut Child) -> Option<ExitStatus> {
+    for _ in 0..300 {
+        if let Some(status) = process.try_wait().unwrap() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    None
+}

@@ -1,0 +1,12 @@
+//! The gateway over its routes, without a socket: one file for each feature, tables for matrices. Each row bears its number
+//! in `docs/cases.md`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so by a panic")]
+
+mod callback;
+mod client_authentication;
+mod http_rules;
+mod metadata;
+mod parameters;
+mod token;
+mod world;

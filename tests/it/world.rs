@@ -1,0 +1,285 @@
+//! A happy world: one gateway with realm `master`, a clock that stands still, people and a client that works.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, Full};
+use realmgate::{
+    ciba::decide::Decision,
+    clock::{Clock, Timestamp},
+    config,
+    event::{Audit, Events},
+    gateway::{Gateway, Parts, Tables},
+    http::{Http, Outbound},
+    keys::folder::StateFolder,
+    outbox::{self, Outbox},
+    random::Random,
+    realm::{
+        SignIn,
+        user::{Claims, Identity},
+    },
+    secret::{Digest, Sealer},
+    web::{self, Routes},
+};
+use serde_json::Value;
+use tower_service::Service;
+
+pub(crate) const CIBA: &str = "urn:openid:params:grant-type:ciba";
+pub(crate) const PUBLIC: &str = "http://127.0.0.1:8080";
+
+pub(crate) const REALM: &str = r#"
+[upstream]
+issuer = "https://login.example.com"
+client_id = "realmgate"
+client_secret = "upstream-secret"
+
+[[lookups]]
+kind = "static"
+[[lookups.users]]
+sub = "alice-sub"
+preferred_username = "alice"
+email = "alice@example.com"
+name = "Alice Liddell"
+[[lookups.users]]
+sub = "bob-sub"
+preferred_username = "bob"
+email = "bob@example.com"
+[[lookups.users]]
+sub = "carol-sub"
+preferred_username = "carol"
+enabled = false
+[[lookups.users]]
+sub = "twin-1"
+preferred_username = "twin-1"
+email = "twin@example.com"
+[[lookups.users]]
+sub = "twin-2"
+preferred_username = "twin-2"
+email = "twin@example.com"
+[[lookups.users]]
+sub = "user-sub"
+preferred_username = "user"
+user_code = "PASSWORD_HASH"
+
+[tokens]
+signing_alg = "ES256"
+
+[[clients]]
+client_id = "till"
+client_secret = "till secret: a+b%20c"
+client_name = "Corner shop till"
+scope = "openid profile email"
+grant_types = ["urn:openid:params:grant-type:ciba", "refresh_token"]
+
+[[clients]]
+client_id = "post"
+client_secret = "post-secret-0123456789"
+token_endpoint_auth_method = "client_secret_post"
+scope = "openid profile"
+backchannel_user_code_parameter = true
+
+[[clients]]
+client_id = "off"
+client_secret = "off-secret-0123456789"
+token_endpoint_auth_method = "client_secret_post"
+enabled = false
+
+[[clients]]
+client_id = "no-ciba"
+client_secret = "none-secret-0123456789"
+token_endpoint_auth_method = "client_secret_post"
+grant_types = ["refresh_token"]
+"#;
+
+pub(crate) struct World {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) clock: Clock,
+    pub(crate) routes: Routes,
+    _state: tempfile::TempDir,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// `200`, or status and error code such as `400 invalid_request`.
+    pub(crate) fn brief(&self) -> String {
+        match serde_json::from_str::<Value>(&self.text).ok().and_then(|v| Some(v.get("error")?.as_str()?.to_owned())) {
+            Some(error) => format!("{} {error}", self.status),
+            None => self.status.to_string(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The happy world with its realm file bent.
+    pub(crate) async fn with(bend: impl FnOnce(&mut String)) -> Self {
+        let mut text = REALM.replace("PASSWORD_HASH", &password_hash());
+        bend(&mut text);
+        Self::of(&[("master", &text)], web::Settings::default()).await
+    }
+
+    pub(crate) async fn of(realms: &[(&str, &str)], settings: web::Settings) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
+        let random = Random::system();
+        let events = Events::new(Audit::Off, clock.clone());
+        let http = Http::new(&Outbound::default()).unwrap();
+        let folder = StateFolder::open(&state.path().join("state"), random.clone()).unwrap();
+        let sealing_key = folder.sealing_key().unwrap();
+        let parts = Parts {
+            outbox: Outbox::start(http.clone(), events.clone(), clock.clone(), outbox::Limits::default()),
+            sealer: Arc::new(Sealer::new(&sealing_key, random.clone()).unwrap()),
+            tables: Tables::in_memory(&clock),
+            state: folder,
+            clock: clock.clone(),
+            sealing_key,
+            random,
+            events,
+            http,
+        };
+        let gateway = Arc::new(Gateway::new(parts));
+        let realms = realms
+            .iter()
+            .map(|(name, text)| {
+                let file = format!("realms/{name}.toml");
+                match config::realm_from_toml(name, Path::new(&file), text, PUBLIC) {
+                    Ok(Some(realm)) => Arc::new(realm),
+                    Ok(None) => panic!("{name} is disabled"),
+                    Err(faults) => panic!("{faults:#?}"),
+                }
+            })
+            .collect();
+        assert!(gateway.serve(realms, &[]).is_empty());
+        let routes = web::routes(Arc::clone(&gateway), settings, None);
+        Self { gateway, clock, routes, _state: state }
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Any request: `headers` as pairs, `body` as it is.
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let response = web::service(self.routes.clone()).call(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], "").await
+    }
+
+    /// A form, without any authentication of its own.
+    pub(crate) async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let form_type = (header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded");
+        self.send("POST", path, &[form_type], &encode(form)).await
+    }
+
+    /// A form of client `post`.
+    pub(crate) async fn as_post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("client_id", "post"), ("client_secret", "post-secret-0123456789")];
+        all.extend(form);
+        self.form(path, &all).await
+    }
+
+    /// A form of client `till`, which uses Basic.
+    pub(crate) async fn as_till(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let headers = [
+            (header::CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded"),
+            (header::AUTHORIZATION.as_str(), &basic("till", "till secret: a+b%20c")),
+        ];
+        self.send("POST", path, &headers, &encode(form)).await
+    }
+
+    /// `till` asks `alice`; the `auth_req_id`.
+    pub(crate) async fn ask_alice(&self) -> String {
+        self.ask("alice").await
+    }
+
+    /// `till` asks `bob`; the `auth_req_id`.
+    pub(crate) async fn ask_bob(&self) -> String {
+        self.ask("bob").await
+    }
+
+    async fn ask(&self, hint: &str) -> String {
+        let form = [("scope", "openid profile email"), ("login_hint", hint)];
+        let answer = self.as_till("/master/bc-authorize", &form).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["auth_req_id"].as_str().unwrap().to_owned()
+    }
+
+    /// `till` polls.
+    pub(crate) async fn poll(&self, auth_req_id: &str) -> Answer {
+        self.as_till("/master/token", &[("grant_type", CIBA), ("auth_req_id", auth_req_id)]).await
+    }
+
+    /// The person signs in now and decides their one pending request.
+    pub(crate) async fn decides(&self, sub: &str, decision: Decision) {
+        let live = self.gateway.realm("master").unwrap();
+        let person = self.signed_in(sub);
+        let pending = live.decisions.pending_of(&person, self.clock.now()).await.unwrap();
+        assert_eq!(pending.len(), 1, "pending requests of {sub}");
+        let handle = &pending[0].request.handle;
+        let shown = Digest::of(b"shown");
+        live.decisions.by_person(handle, &person, decision, shown, self.clock.now()).await.unwrap();
+    }
+
+    pub(crate) fn signed_in(&self, sub: &str) -> SignIn {
+        SignIn {
+            identity: Identity { iss: "https://login.example.com".into(), sub: sub.into() },
+            claims: Claims { preferred_username: sub.strip_suffix("-sub").map(Into::into), ..Claims::default() },
+            auth_time: self.clock.now().minus(Duration::from_secs(3)),
+            acr: Some("1".into()),
+            amr: vec!["pwd".into()],
+        }
+    }
+}
+
+pub(crate) fn encode(form: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
+}
+
+/// RFC 6749 2.3.1: both parts form-encoded, then Basic.
+pub(crate) fn basic(id: &str, secret: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let part = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", part(id), part(secret))))
+}
+
+/// `password`, hashed with the least that Argon2 takes, since tests hash often.
+fn password_hash() -> String {
+    use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::SaltString};
+    let params = Params::new(8, 1, 1, None).unwrap();
+    let salt = SaltString::encode_b64(b"some salt for it").unwrap();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password(b"password", &salt).unwrap().to_string()
+}
