@@ -217,7 +217,7 @@ fn token(control: &Control, algorithm: Algorithm, body: &[u8]) -> Result<String>
     let now = control.clock.now().seconds();
     let claims = |typ: &str, aud: &str| {
         json!({
-            "iss": "http://127.0.0.1:18080/es256", "sub": record.sub, "aud": aud, "azp": record.client_id, "typ": typ,
+            "iss": "http://127.0.0.1:28180/es256", "sub": record.sub, "aud": aud, "azp": record.client_id, "typ": typ,
             "iat": now, "exp": now + 300, "auth_time": now, "jti": "8a8a2a6e-3e43-4f6c-9d7b-0a3d5cf3a6b1",
             "sid": "8a8a2a6e-3e43-4f6c-9d7b-0a3d5cf3a6b2", "scope": record.scope,
         })

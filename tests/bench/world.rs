@@ -12,9 +12,9 @@ use serde::Deserialize;
 use super::{Result, process::Program};
 
 /// As `tests/bench/config.toml` and the realm files say.
-pub(crate) const GATEWAY: SocketAddr = local(18080);
-pub(crate) const CONTROL: SocketAddr = local(18081);
-pub(crate) const DEVICE: SocketAddr = local(18082);
+pub(crate) const GATEWAY: SocketAddr = local(28180);
+pub(crate) const CONTROL: SocketAddr = local(28181);
+pub(crate) const DEVICE: SocketAddr = local(28182);
 
 /// Enough that no user ever has many requests at once.
 pub(crate) const USERS: usize = 2_000;
