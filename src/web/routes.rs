@@ -39,12 +39,9 @@ pub fn routes(gateway: Arc<Gateway>, settings: Settings, first: Option<Routes>) 
     let own: Vec<Routes> = (0..shared.list.len()).map(|index| route(Arc::clone(&shared), index)).collect();
     let guard = shared.settings.only_host.clone().map(other_host);
     let last = last(shared);
-    let all = guard.into_iter().chain(first).chain(own);
-    let all = all.reduce(|all, next| all.or(next).unify().boxed());
-    match all {
-        Some(all) => all.or(last).unify().boxed(),
-        None => last,
-    }
+    // folded from the end, so that the first ones are found first, not at the bottom of a nest of all the others
+    let all: Vec<Routes> = guard.into_iter().chain(first).chain(own).collect();
+    all.into_iter().rev().fold(last, |rest, route| route.or(rest).unify().boxed())
 }
 
 /// The routes as a tower service, for the accept loop.
