@@ -92,7 +92,7 @@ impl Events {
 
     pub fn tell(&self, event: Event<'_>) {
         self.0.metrics.count(&event);
-        self.0.audit.record(&event, self.0.clock.now());
+        self.0.audit.record(&event, &self.0.clock);
         log(&event);
     }
 

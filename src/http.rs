@@ -119,7 +119,7 @@ impl Http {
             let body = read(response, limit.size).await?;
             Ok(Answer { status, headers, body })
         };
-        tokio::time::timeout(limit.time, exchange).await.unwrap_or_else(|_| Err(late(limit)))
+        tokio::time::timeout(limit.time, Box::pin(exchange)).await.unwrap_or_else(|_| Err(late(limit)))
     }
 
     /// Sends, and returns the answer's status, whatever its body is like: for deliveries.

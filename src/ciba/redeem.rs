@@ -7,7 +7,7 @@ use crate::{
     authorization::Authorization,
     ciba::{
         Ciba,
-        grant::{Approval, Grant, Poll, State},
+        grant::{Approval, Grant, Poll},
     },
     client_auth::AuthenticatedClient,
     clock::Timestamp,
@@ -19,6 +19,13 @@ use crate::{
     },
     store::{Change, Table},
 };
+
+/// Whether an approved grant becomes a redeemed one now.
+#[derive(Clone, Copy)]
+enum Commit {
+    Yes,
+    No,
+}
 
 impl Ciba {
     /// # Errors
@@ -52,28 +59,36 @@ impl Ciba {
         let auth_req_id = params.get("auth_req_id").ok_or_else(|| Error::invalid_request("auth_req_id is missing"))?;
         let key = Table::<Grant>::key(&self.realm.name, auth_req_id);
 
-        // first what can fail outside: if it does, nothing is spent
-        let seen = self.grants.get(key).await?;
-        if let Some(grant) = seen.filter(|grant| belongs(grant, client) && matches!(grant.state, State::Approved(_))) {
-            let status = self.status(&grant.request.user).await?;
-            policy::judge(client, status, &grant.request.scope)?;
-        }
+        // an approved grant is only looked at: first comes what can fail outside, and if it does, nothing is spent
+        let looked = self.grants.change(key, |grant| Self::answer(grant, client, now, Commit::No)).await?;
+        let (grant, _) = looked?;
+        let status = self.status(&grant.request.user).await?;
+        policy::judge(client, status, &grant.request.scope)?;
+        self.grants.change(key, |grant| Self::answer(grant, client, now, Commit::Yes)).await?
+    }
 
-        self.grants
-            .change(key, |grant| {
-                let Some(grant) = grant.filter(|grant| belongs(grant, client)) else {
-                    return Change::Keep(Err(unknown()));
-                };
-                match grant.poll(now) {
-                    Poll::Pending(next) => Change::Put(next, Err(pending())),
-                    Poll::SlowDown(next) => Change::Put(next, Err(slow_down())),
-                    Poll::Denied => Change::Keep(Err(denied())),
-                    Poll::Expired => Change::Keep(Err(expired())),
-                    Poll::Spent => Change::Keep(Err(unknown())),
-                    Poll::Redeemed(next, approval) => Change::Put(next.clone(), Ok((next, approval))),
-                }
-            })
-            .await?
+    /// What this poll is answered with, and what it leaves of the grant.
+    fn answer(
+        grant: Option<&Grant>,
+        client: &AuthenticatedClient,
+        now: Timestamp,
+        commit: Commit,
+    ) -> Change<Grant, Result<(Grant, Arc<Approval>), Error>> {
+        // a grant of another client is as unknown as none (CIBA Core 11); its polling clock stays untouched
+        let Some(grant) = grant.filter(|grant| grant.request.client_id == client.client_id) else {
+            return Change::Keep(Err(unknown()));
+        };
+        match grant.poll(now) {
+            Poll::Pending(next) => Change::Put(next, Err(pending())),
+            Poll::SlowDown(next) => Change::Put(next, Err(slow_down())),
+            Poll::Denied => Change::Keep(Err(denied())),
+            Poll::Expired => Change::Keep(Err(expired())),
+            Poll::Spent => Change::Keep(Err(unknown())),
+            Poll::Redeemed(next, approval) => match commit {
+                Commit::Yes => Change::Put(next.clone(), Ok((next, approval))),
+                Commit::No => Change::Keep(Ok((next, approval))),
+            },
+        }
     }
 
     /// The user's status now, at most 60 seconds old; asked for before anything is spent.
@@ -113,11 +128,6 @@ impl Ciba {
         });
         Ok(tokens)
     }
-}
-
-/// A grant of another client is as unknown as none (CIBA Core 11); its polling clock stays untouched.
-fn belongs(grant: &Grant, client: &AuthenticatedClient) -> bool {
-    grant.request.client_id == client.client_id
 }
 
 fn unknown() -> Error {

@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 
 use super::Event;
-use crate::clock::Timestamp;
+use crate::clock::Clock;
 
 /// Where audit records go.
 pub enum Audit {
@@ -51,11 +51,11 @@ impl Audit {
         Self::Queue(sender)
     }
 
-    pub(super) fn record(&self, event: &Event<'_>, now: Timestamp) {
+    pub(super) fn record(&self, event: &Event<'_>, clock: &Clock) {
         if matches!(self, Self::Off) {
             return;
         }
-        let Some(record) = record_of(event, now) else { return };
+        let Some(record) = record_of(event, clock) else { return };
         let Ok(line) = serde_json::to_string(&record) else { return };
         match self {
             Self::Off => {}
@@ -68,9 +68,9 @@ impl Audit {
     }
 }
 
-fn record_of<'a>(event: &Event<'a>, now: Timestamp) -> Option<Record<'a>> {
+fn record_of<'a>(event: &Event<'a>, clock: &Clock) -> Option<Record<'a>> {
     let empty = |r#type, realm| Record {
-        time: now.rfc3339(),
+        time: clock.now().rfc3339(),
         r#type,
         realm,
         client: None,

@@ -78,7 +78,8 @@ impl LiveRealm {
         let approval = Approval::new(
             Arc::clone(&realm),
             decisions.clone(),
-            upstream.clone(),
+            // where a device service alone asks people, there is no page
+            upstream.clone().filter(|_| realm.has_page()),
             Arc::clone(&tables.sessions),
             Arc::clone(&parts.sealer),
             events.clone(),

@@ -30,7 +30,7 @@ impl Params {
             if pairs.iter().any(|(other, _)| *other == name) {
                 return Err(Error::invalid_request("A parameter is sent more than once"));
             }
-            if name != "binding_message" && value.chars().any(char::is_control) {
+            if name != "binding_message" && has_control(&value) {
                 return Err(Error::invalid_request("A parameter holds control characters"));
             }
             pairs.push((name, value));
@@ -48,8 +48,16 @@ impl Params {
     }
 }
 
+fn has_control(text: &str) -> bool {
+    if text.is_ascii() { text.bytes().any(|b| b.is_ascii_control()) } else { text.chars().any(char::is_control) }
+}
+
 /// Form decoding of one name or value: `+` is a space, `%` must be followed by two hexadecimal digits.
 pub fn decode(encoded: &[u8]) -> Result<String, Error> {
+    let not_utf8 = || Error::invalid_request("A parameter is not encoded as UTF-8");
+    if !encoded.iter().any(|b| matches!(b, b'+' | b'%')) {
+        return std::str::from_utf8(encoded).map(str::to_owned).map_err(|_| not_utf8());
+    }
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.iter();
     while let Some(&byte) = rest.next() {
@@ -62,7 +70,7 @@ pub fn decode(encoded: &[u8]) -> Result<String, Error> {
             other => other,
         });
     }
-    String::from_utf8(bytes).map_err(|_| Error::invalid_request("A parameter is not encoded as UTF-8"))
+    String::from_utf8(bytes).map_err(|_| not_utf8())
 }
 
 const fn hex(digit: &u8) -> Option<u8> {

@@ -84,6 +84,7 @@ pub struct Upstream {
 
 /// One way from a hint to a user.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a realm has a handful")]
 pub enum Lookup {
     /// The realm file's own list. A hint is a `preferred_username` or an `email`.
     Static { users: Vec<StaticUser> },

@@ -4,9 +4,9 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
 use super::{
+    list::Route,
     path::realm_of,
     reply::{self, Reply},
-    routes::Route,
 };
 use crate::{
     gateway::Gateway,

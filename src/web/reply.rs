@@ -4,8 +4,9 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use super::routes::Response;
 use crate::oauth::{Code, Error, error::Challenge};
+
+pub type Response = warp::reply::Response;
 
 /// An answer with what the access log says of it.
 pub(super) struct Reply {

@@ -1,6 +1,6 @@
-//! The route list: a line for each address. Matching, 404, 405 with `Allow` and HEAD all come from this list.
+//! The list as warp filters: one for each line, one for what no line is for, and nothing that rejects besides.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Buf;
 use futures_util::Stream;
@@ -9,30 +9,20 @@ use warp::{Filter, Rejection, filters::BoxedFilter, path::FullPath};
 
 use super::{
     call::{self, Call},
-    endpoints, fallback,
-    path::{Matched, Template, without_prefix},
-    reply::{self, Reply},
+    fallback,
+    list::{Route, list},
+    path::{Matched, without_prefix},
+    reply::{self, Response},
 };
 use crate::{
     event::{Answered, Event},
     gateway::Gateway,
     oauth::Error,
     peer::Peer,
-    realm::{Endpoint, Style},
 };
 
-pub type Response = warp::reply::Response;
 /// All that the gateway serves, as one filter that never rejects.
 pub type Routes = BoxedFilter<(Response,)>;
-
-pub(super) type Serving = Pin<Box<dyn Future<Output = Reply> + Send>>;
-
-/// One address and method, and who serves it.
-pub(super) struct Route {
-    pub(super) method: Method,
-    pub(super) template: Template,
-    serve: fn(Call) -> Serving,
-}
 
 /// How the gateway is reached.
 #[derive(Clone, Debug, Default)]
@@ -43,45 +33,15 @@ pub struct Settings {
     pub only_host: Option<String>,
 }
 
-/// The list. The busiest come first: a filter tries one after the other.
-fn list() -> Vec<Route> {
-    let mut list = Vec::new();
-    let mut both = |method: &Method, endpoint: Endpoint, serve: fn(Call) -> Serving| {
-        for style in [Style::Short, Style::Keycloak] {
-            list.push(Route { method: method.clone(), template: Template::new(style, endpoint.path(style)), serve });
-        }
-    };
-    both(&Method::POST, Endpoint::Token, |call| Box::pin(endpoints::token(call)));
-    both(&Method::POST, Endpoint::BackchannelAuthentication, |call| Box::pin(endpoints::bc_authorize(call)));
-    both(&Method::POST, Endpoint::Callback, |call| Box::pin(endpoints::callback(call)));
-    both(&Method::GET, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
-    both(&Method::POST, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
-    both(&Method::GET, Endpoint::Jwks, |call| Box::pin(endpoints::jwks(call)));
-    both(&Method::GET, Endpoint::Discovery, |call| Box::pin(endpoints::discovery(call)));
-    let mut page = |method: &Method, path: &'static str, serve: fn(Call) -> Serving| {
-        list.push(Route { method: method.clone(), template: Template::new(Style::Short, path), serve });
-    };
-    page(&Method::GET, "/approvals", |call| Box::pin(endpoints::inbox(call)));
-    page(&Method::GET, "/approvals/{handle}", |call| Box::pin(endpoints::request(call)));
-    page(&Method::POST, "/approvals/{handle}", |call| Box::pin(endpoints::decide(call)));
-    page(&Method::GET, "/sign-in/callback", |call| Box::pin(endpoints::sign_in_callback(call)));
-    page(&Method::POST, "/sign-out", |call| Box::pin(endpoints::sign_out(call)));
-    page(&Method::GET, "/approvals.css", |call| Box::pin(endpoints::stylesheet(call)));
-    page(&Method::GET, "/approvals.js", |call| Box::pin(endpoints::script(call)));
-    list
-}
-
 /// Everything that the gateway serves. `first` is tried before the gateway's own addresses (the demo's pages).
 pub fn routes(gateway: Arc<Gateway>, settings: Settings, first: Option<Routes>) -> Routes {
     let shared = Arc::new(Shared { gateway, settings, list: list() });
     let own: Vec<Routes> = (0..shared.list.len()).map(|index| route(Arc::clone(&shared), index)).collect();
-    let last = last(Arc::clone(&shared));
-    let mut all = first.into_iter().chain(own).chain([last]);
-    let host = other_host(shared);
-    all.next().map_or(host.clone(), |one| {
-        let all = all.fold(one, |all, next| all.or(next).unify().boxed());
-        host.or(all).unify().boxed()
-    })
+    let guard = shared.settings.only_host.clone().map(other_host);
+    let last = last(shared);
+    // folded from the end, so that the first ones are found first, not at the bottom of a nest of all the others
+    let all: Vec<Routes> = guard.into_iter().chain(first).chain(own).collect();
+    all.into_iter().rev().fold(last, |rest, route| route.or(rest).unify().boxed())
 }
 
 /// The routes as a tower service, for the accept loop.
@@ -192,16 +152,18 @@ fn last(shared: Arc<Shared>) -> Routes {
         .boxed()
 }
 
-/// Answers requests for another host, where only one is served.
-fn other_host(shared: Arc<Shared>) -> Routes {
+/// Answers requests for any host but `only`.
+fn other_host(only: String) -> Routes {
     warp::header::headers_cloned()
         .and_then(move |headers: HeaderMap| {
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            let other = shared.settings.only_host.as_deref().is_some_and(|only| host != Some(only));
             let error = Error::invalid_request("This host is not served here")
                 .with_status(StatusCode::MISDIRECTED_REQUEST.as_u16());
-            let answer = if other { Ok(reply::error(&error, None).response) } else { Err(warp::reject::not_found()) };
-            std::future::ready::<Result<Response, Rejection>>(answer)
+            std::future::ready::<Result<Response, Rejection>>(if host == Some(&only) {
+                Err(warp::reject::not_found())
+            } else {
+                Ok(reply::error(&error, None).response)
+            })
         })
         .boxed()
 }

@@ -144,13 +144,15 @@ fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result<Plan, Stri
     let login_hint = with_demo(args.login_hint, DEMO_USER, "--login-hint")?;
 
     let named = args.client_secret_file.as_deref().map(secret_file).transpose()?.or(secret_variable);
-    let (secret, usual) = match named {
-        Some(secret) => (secret, AuthMethod::Basic),
-        None if issuer.is_demo() && client_id == DEMO_CLIENT => (Secret::new(DEMO_SECRET), AuthMethod::Post),
+    let is_demos_client = issuer.is_demo() && client_id == DEMO_CLIENT;
+    let secret = match named {
+        Some(secret) => secret,
+        None if is_demos_client => Secret::new(DEMO_SECRET),
         None => {
             return Err(format!("no client secret: name a file by --client-secret-file, or set {SECRET_VARIABLE}"));
         }
     };
+    let usual = if is_demos_client { AuthMethod::Post } else { AuthMethod::Basic };
     let ca_certificates = match args.ca_certificate {
         Some(path) => vec![(path.clone(), std::fs::read(&path).map_err(|error| unreadable(&path, &error))?)],
         None => Vec::new(),

@@ -546,7 +546,7 @@ fn without_arguments_it_is_the_demo() {
 fn a_secret_that_is_named_wins_over_the_demos() {
     let (client, _) = parse(&[], Some("from the environment")).unwrap();
     assert!(client.secret.matches("from the environment"));
-    assert_eq!(client.auth_method, AuthMethod::Basic);
+    assert_eq!(client.auth_method, AuthMethod::Post, "the demo's client is registered so");
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");

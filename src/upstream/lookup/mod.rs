@@ -83,7 +83,8 @@ impl Lookups {
         for kind in &self.kinds {
             let found = match kind {
                 Kind::Static(users) => users.find(hint),
-                Kind::Keycloak(cached) => cached.find(hint).await?,
+                // boxed: a call over the network is large, and must not make every request's future so
+                Kind::Keycloak(cached) => Box::pin(cached.find(hint)).await?,
                 Kind::SignIn(matching) => matching.find(hint),
             };
             if !matches!(found, Found::Nobody) {
@@ -100,7 +101,7 @@ impl Lookups {
         for kind in &self.kinds {
             status = match kind {
                 Kind::Static(users) => users.status(identity),
-                Kind::Keycloak(cached) => cached.status(identity).await?,
+                Kind::Keycloak(cached) => Box::pin(cached.status(identity)).await?,
                 Kind::SignIn(_) => continue,
             };
             if status != Status::Gone {
