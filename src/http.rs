@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// How outgoing connections are made (`[outbound]`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outbound {
     /// More trust roots, as PEM.
     pub ca_certificates: Vec<(PathBuf, Vec<u8>)>,

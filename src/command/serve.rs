@@ -101,7 +101,8 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed>
     let stop = start::stop_signal()?;
     // from here on no SIGHUP ends the process
     let hangup = signal(SignalKind::hangup()).map_err(NotStarted::because)?;
-    let reloading = tokio::spawn(reload_at_hangup(hangup, args, Arc::clone(&gateway), tls.clone()));
+    let running = Running { config: config.clone(), gateway: Arc::clone(&gateway), tls: tls.clone() };
+    let reloading = tokio::spawn(reload_at_hangup(hangup, args, running));
     let address = |listener: &TcpListener| listener.local_addr().ok().map(tracing::field::display);
     tracing::info!(
         address = address(&public),
@@ -131,46 +132,72 @@ pub(super) async fn serve_realms(gateway: &Arc<Gateway>, realms: Realms) -> Vec<
     tokio::task::spawn_blocking(move || gateway.serve(sound, &faulty)).await.unwrap_or_default()
 }
 
-/// SIGHUP: realms, clients, keys, secrets and TLS files are read again. A faulty realm keeps its running version; a faulty
-/// `config.toml` keeps everything. Listeners need a restart.
-async fn reload_at_hangup(
-    mut hangup: Signal,
-    args: Args,
+/// What a reload changes, and the configuration that the start read.
+struct Running {
+    config: Config,
     gateway: Arc<Gateway>,
     tls: Option<Arc<ArcSwap<server::ServerConfig>>>,
-) {
+}
+
+/// SIGHUP: realms, clients, keys, secrets and TLS files are read again. A faulty realm keeps its running version; a faulty
+/// `config.toml` keeps everything. What else is changed there needs a restart.
+async fn reload_at_hangup(mut hangup: Signal, args: Args, running: Running) {
     while hangup.recv().await.is_some() {
-        let faults = reload(&args, &gateway, tls.as_deref()).await;
+        let faults = running.reload(&args).await;
         for fault in &faults {
             tracing::error!("{fault}");
         }
-        gateway.parts().events.tell(Event::Reloaded { faults: faults.len() });
+        running.gateway.parts().events.tell(Event::Reloaded { faults: faults.len() });
     }
 }
 
-async fn reload(args: &Args, gateway: &Arc<Gateway>, tls: Option<&ArcSwap<server::ServerConfig>>) -> Vec<String> {
-    let (path, overrides) = (args.config.clone(), args.overrides.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let config = config::load(&path, &overrides)?;
-        let realms = config::load_realms(&config);
-        Ok::<_, config::Faults>((config, realms))
-    });
-    let (config, realms) = match read.await {
-        Ok(Ok(read)) => read,
-        Ok(Err(faults)) => return faults.0.iter().map(ToString::to_string).collect(),
-        Err(error) => return vec![error.to_string()],
-    };
-    let mut faults: Vec<String> = realms.faults().map(ToString::to_string).collect();
-    if realms.by_name.is_empty() && !faults.is_empty() {
-        return faults; // the folder cannot be read: that is no reason to serve nobody
-    }
-    if let (Some(running), Some(files)) = (tls, &config.tls) {
-        match start::tls_config(files, &args.config) {
-            Ok(tls) => running.store(tls),
-            Err(fault) => faults.push(fault.to_string()),
+impl Running {
+    async fn reload(&self, args: &Args) -> Vec<String> {
+        let (path, overrides, started) = (args.config.clone(), args.overrides.clone(), self.config.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let config = config::load(&path, &overrides)?;
+            for key in needs_restart(&started, &config) {
+                tracing::warn!("{key} was changed: that needs a restart");
+            }
+            // the routes are those of the start, so the published addresses are, too
+            let config = Config { public_url: started.public_url, path_prefix: started.path_prefix, ..config };
+            let realms = config::load_realms(&config);
+            Ok::<_, config::Faults>((config, realms))
+        });
+        let (config, realms) = match read.await {
+            Ok(Ok(read)) => read,
+            Ok(Err(faults)) => return faults.0.iter().map(ToString::to_string).collect(),
+            Err(error) => return vec![error.to_string()],
+        };
+        let mut faults: Vec<String> = realms.faults().map(ToString::to_string).collect();
+        if realms.by_name.is_empty() && !faults.is_empty() {
+            return faults; // the folder cannot be read: that is no reason to serve nobody
         }
+        if let (Some(running), Some(files)) = (&self.tls, &config.tls) {
+            match start::tls_config(files, &args.config) {
+                Ok(tls) => running.store(tls),
+                Err(fault) => faults.push(fault.to_string()),
+            }
+        }
+        faults.extend(serve_realms(&self.gateway, realms).await.iter().map(ToString::to_string));
+        start::warm_up(&self.gateway);
+        faults
     }
-    faults.extend(serve_realms(gateway, realms).await.iter().map(ToString::to_string));
-    start::warm_up(gateway);
-    faults
+}
+
+/// Keys of `config.toml` whose new values a reload does not take up.
+fn needs_restart(started: &Config, now: &Config) -> impl Iterator<Item = &'static str> {
+    let changed = [
+        ("`listen`", started.listen != now.listen),
+        ("`public_url`", started.public_url != now.public_url),
+        ("`path_prefix`", started.path_prefix != now.path_prefix),
+        ("`state`", started.state != now.state),
+        ("`log`", started.log != now.log),
+        ("`log_format`", started.log_format != now.log_format),
+        ("`trusted_proxies`", started.trusted_proxies != now.trusted_proxies),
+        ("[tls]", started.tls.is_some() != now.tls.is_some()),
+        ("[management]", started.management != now.management),
+        ("[outbound]", started.outbound != now.outbound),
+    ];
+    changed.into_iter().filter_map(|(key, changed)| changed.then_some(key))
 }

@@ -53,8 +53,7 @@ impl LiveRealm {
             Arc::clone(&tables.authorizations),
             random.clone(),
         ));
-        // where a device service alone decides, nobody signs in
-        let upstream = realm.upstream.clone().filter(|_| realm.has_page()).map(|settings| {
+        let upstream = realm.upstream.clone().map(|settings| {
             Arc::new(Upstream::new(
                 settings,
                 Arc::clone(&realm.name),

@@ -86,6 +86,23 @@ async fn a_faulty_config_toml_keeps_everything() {
 }
 
 #[tokio::test]
+async fn what_needs_a_restart_is_named_and_changes_nothing() {
+    let folder = Folder::new("");
+    let mut running = folder.serve();
+    let document = running.json("/master/.well-known/openid-configuration").await;
+    folder.write(
+        "config.toml",
+        "listen = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:1\"\npath_prefix = \"/auth\"\n",
+    );
+    running.reload();
+    for key in ["`public_url`", "`path_prefix`"] {
+        assert!(running.line(&format!("{key} was changed: that needs a restart")).contains("WARN"));
+    }
+    assert_eq!(running.log().matches("needs a restart").count(), 2);
+    assert_eq!(running.json("/master/.well-known/openid-configuration").await, document);
+}
+
+#[tokio::test]
 async fn a_folder_of_realms_that_is_gone_takes_no_realm_away() {
     let folder = Folder::new("");
     let mut running = folder.serve();
