@@ -21,21 +21,24 @@ use crate::{
 pub(super) async fn token(call: Call) -> Reply {
     match call.form() {
         Ok(params) => token_request(&call, &params).await,
-        Err(error) => refusal(&call, &error),
+        Err(error) => token_refused(&call, &error),
     }
 }
 
 async fn token_request(call: &Call, params: &Params) -> Reply {
-    let (live, events) = (&call.live, &call.gateway.parts().events);
     let client = match GrantType::of(params).and_then(|_| call.client(params)) {
         Ok(client) => client,
-        Err(error) => {
-            events.tell(Event::TokenRefused { realm: &live.realm.name, client: None, error: &error });
-            return refusal(call, &error);
-        }
+        Err(error) => return token_refused(call, &error),
     };
+    let (live, events) = (&call.live, &call.gateway.parts().events);
     let result = token::token(&live.ciba, &live.issuer, events, &client, params, call.now).await;
     of_client(call, &client, result)
+}
+
+/// Before it is known who asks.
+fn token_refused(call: &Call, error: &Error) -> Reply {
+    call.gateway.parts().events.tell(Event::TokenRefused { realm: &call.live.realm.name, client: None, error });
+    refusal(call, error)
 }
 
 /// `POST /{realm}/bc-authorize`; with a `grant_type` it is a token request, since a widely read page prints it so.
