@@ -152,7 +152,8 @@ impl Issuer {
         })
     }
 
-    /// The authorization that an access token of this realm stands for, while both count.
+    /// The authorization that an access token of this realm stands for, while both count; with the token's own scope, which
+    /// a refresh may have narrowed.
     pub async fn authorization(&self, token: &str, now: Timestamp) -> Result<Authorization, Error> {
         let invalid = |cause: String| Error::new(Code::InvalidToken, "The access token is not valid").because(cause);
         let issuer = &self.realm.issuer;
@@ -163,9 +164,11 @@ impl Issuer {
         }
         let key = Table::<Authorization>::key(&self.realm.name, &token.sid);
         let authorization = self.authorizations.get(key).await?;
-        authorization
+        let authorization = authorization
             .filter(|authorization| *authorization.client_id == token.azp && now < authorization.keep_until)
-            .ok_or_else(|| invalid("no such authorization".into()))
+            .ok_or_else(|| invalid("no such authorization".into()))?;
+        let scope = Scope::parse(&token.scope).map_err(|fault| invalid(fault.to_string()))?;
+        Ok(Authorization { scope, ..authorization })
     }
 
     /// The authorization that a refresh token names, whether or not the token still counts.
