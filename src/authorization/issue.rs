@@ -134,7 +134,8 @@ impl Issuer {
         let mut keep_until = expires;
         let mut refresh_token = None;
         if client.grant_types.refresh_token {
-            let expires_at = now.plus(policy.refresh_token_lifespan);
+            // counted from the first tokens on: the person was told for how long the access can be renewed (I6)
+            let expires_at = authorization.issued_at.plus(policy.refresh_token_lifespan);
             let jti = jti()?;
             refresh_token =
                 Some(self.refresh_key.sign(&self.realm.issuer, sid, &jti, expires_at).map_err(|e| fault(&e))?);
