@@ -53,27 +53,14 @@ impl Ciba {
         let key = Table::<Grant>::key(&self.realm.name, auth_req_id);
 
         // first what can fail outside: if it does, nothing is spent
-        let seen = self.grants.get(key).await?;
-        if let Some(grant) = seen.filter(|grant| belongs(grant, client) && matches!(grant.state, State::Approved(_))) {
+        let seen = self.grants.get(key).await?.filter(|grant| belongs(grant, client));
+        let approved = seen.filter(|grant| matches!(grant.state, State::Approved(_)));
+        if let Some(grant) = &approved {
             let status = self.status(&grant.request.user).await?;
             policy::judge(client, status, &grant.request.scope)?;
         }
-
-        self.grants
-            .change(key, |grant| {
-                let Some(grant) = grant.filter(|grant| belongs(grant, client)) else {
-                    return Change::Keep(Err(unknown()));
-                };
-                match grant.poll(now) {
-                    Poll::Pending(next) => Change::Put(next, Err(pending())),
-                    Poll::SlowDown(next) => Change::Put(next, Err(slow_down())),
-                    Poll::Denied => Change::Keep(Err(denied())),
-                    Poll::Expired => Change::Keep(Err(expired())),
-                    Poll::Spent => Change::Keep(Err(unknown())),
-                    Poll::Redeemed(next, approval) => Change::Put(next.clone(), Ok((next, approval))),
-                }
-            })
-            .await?
+        let is_judged = approved.is_some();
+        self.grants.change(key, |grant| answer(grant.filter(|grant| belongs(grant, client)), is_judged, now)).await?
     }
 
     /// The user's status now, at most 60 seconds old; asked for before anything is spent.
@@ -115,6 +102,25 @@ impl Ciba {
     }
 }
 
+/// What a poll of the grant's client gets, and what it leaves of the grant.
+fn answer(
+    grant: Option<&Grant>,
+    is_judged: bool,
+    now: Timestamp,
+) -> Change<Grant, Result<(Grant, Arc<Approval>), Error>> {
+    let Some(grant) = grant else { return Change::Keep(Err(unknown())) };
+    match grant.poll(now) {
+        Poll::Pending(next) => Change::Put(next, Err(pending())),
+        Poll::SlowDown(next) => Change::Put(next, Err(slow_down())),
+        Poll::Denied => Change::Keep(Err(denied())),
+        Poll::Expired => Change::Keep(Err(expired())),
+        Poll::Spent => Change::Keep(Err(unknown())),
+        Poll::Redeemed(next, approval) if is_judged => Change::Put(next.clone(), Ok((next, approval))),
+        // approved since it was looked at: user and policy are judged at the next poll (I4)
+        Poll::Redeemed(..) => Change::Keep(Err(pending())),
+    }
+}
+
 /// A grant of another client is as unknown as none (CIBA Core 11); its polling clock stays untouched.
 fn belongs(grant: &Grant, client: &AuthenticatedClient) -> bool {
     grant.request.client_id == client.client_id
@@ -138,4 +144,19 @@ fn denied() -> Error {
 
 fn expired() -> Error {
     Error::new(Code::ExpiredToken, "The request has expired")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ciba::grant::tests::{START, approval, grant};
+
+    /// The race between a poll that saw an undecided grant and the decision: a user who was disabled since gets no tokens by it.
+    #[test]
+    fn what_was_approved_since_it_was_looked_at_is_not_redeemed_unjudged() {
+        let approved = grant().approve(approval(START), START).unwrap();
+        let Change::Keep(Err(error)) = answer(Some(&approved), false, START) else { panic!("redeemed") };
+        assert_eq!(error.code(), Code::AuthorizationPending);
+        assert!(matches!(answer(Some(&approved), true, START), Change::Put(_, Ok(_))));
+    }
 }
