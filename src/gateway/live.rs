@@ -77,7 +77,7 @@ impl LiveRealm {
         let approval = Approval::new(
             Arc::clone(&realm),
             decisions.clone(),
-            upstream.clone(),
+            upstream.clone().filter(|_| realm.has_page()),
             Arc::clone(&tables.sessions),
             Arc::clone(&parts.sealer),
             events.clone(),
