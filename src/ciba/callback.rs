@@ -9,7 +9,7 @@ use crate::{
     keycloak::callback::{self, Status},
     keys::KeySet,
     oauth::{Code, Error, error::Challenge},
-    realm::Realm,
+    realm::{Channel, Realm},
 };
 
 /// `bearer` is the token of the `Authorization` header, `body` the JSON.
@@ -29,6 +29,10 @@ pub async fn callback(
         events.tell(Event::DecisionRefused { realm: &realm.name, client: None, via: Via::DeviceService, reason });
         Error::new(Code::InvalidToken, "Invalid token").with_status(403).because(reason)
     };
+    // a device service that the operator has removed decides nothing more (I4)
+    if !realm.channels.iter().any(|channel| matches!(channel, Channel::Keycloak { .. })) {
+        return Err(refused("the realm has no device service"));
+    }
     let bearer = verify_bearer(keys, &realm.issuer, bearer, now).map_err(|_| refused("invalid token"))?;
     let decision = match callback::parse(body)?.status {
         Status::Succeed => Decision::Approve,
