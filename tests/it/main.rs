@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so by a panic")]
 
+mod any_request;
 mod callback;
 mod client_authentication;
 mod http_rules;
