@@ -2,10 +2,11 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use super::start;
 use crate::{
     config::{self, Config, Fault, Found, Realms},
     http::Http,
@@ -36,15 +37,20 @@ fn report(args: &Args) -> (String, u8) {
         Err(faults) => return (faulty(&faults.0), 2),
     };
     let realms = config::load_realms(&config);
-    let faults: Vec<Fault> = realms.faults().cloned().chain(outbound_fault(&config, args)).collect();
+    let faults: Vec<Fault> = realms.faults().cloned().chain(faults_in_use(&config, &args.config)).collect();
     if faults.is_empty() { (sound(&config, &realms), 0) } else { (faulty(&faults), 2) }
 }
 
-/// Trust roots that look like PEM and are none are only found out by the client that is to use them.
-fn outbound_fault(config: &Config, args: &Args) -> Option<Fault> {
-    let cause = Http::new(&config.outbound).err()?.to_string();
-    let (file, key) = (args.config.display().to_string(), Some("outbound".into()));
-    Some(Fault { file, line: None, key, cause, remedy: "correct the file that is named, or remove it".into() })
+/// What only those who use it find out: trust roots that look like PEM and are none, a private key of another certificate.
+pub(super) fn faults_in_use(config: &Config, file: &Path) -> impl Iterator<Item = Fault> {
+    let outbound = Http::new(&config.outbound).err().map(|fault| ("outbound", fault.to_string()));
+    let tls = config.tls.as_ref().and_then(|tls| start::tls_config(tls).err());
+    let tls = tls.map(|fault| ("tls", fault.to_string()));
+    let file = file.display().to_string();
+    outbound.into_iter().chain(tls).map(move |(key, cause)| {
+        let remedy = "correct the files that are named, or remove them".into();
+        Fault { file: file.clone(), line: None, key: Some(key.into()), cause, remedy }
+    })
 }
 
 fn faulty(faults: &[Fault]) -> String {
@@ -124,7 +130,7 @@ fn counted(number: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
 
     use super::*;
 
@@ -137,6 +143,21 @@ mod tests {
         let (report, code) = check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml"));
         assert_eq!(code, 0, "{report}");
         insta::assert_snapshot!(report);
+    }
+
+    #[test]
+    fn a_private_key_of_another_certificate_is_a_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("realms")).unwrap();
+        let config = folder.path().join("config.toml");
+        fs::write(&config, "[tls]\ncertificate = \"c.pem\"\nprivate_key = \"k.pem\"\n").unwrap();
+        let [one, other] = ["localhost"; 2].map(|name| rcgen::generate_simple_self_signed([name.into()]).unwrap());
+        fs::write(folder.path().join("c.pem"), one.cert.pem()).unwrap();
+        fs::write(folder.path().join("k.pem"), one.signing_key.serialize_pem()).unwrap();
+        assert_eq!(check(&config).1, 0);
+        fs::write(folder.path().join("k.pem"), other.signing_key.serialize_pem()).unwrap();
+        let (report, code) = check(&config);
+        assert!(code == 2 && report.contains("the private key is not the certificate's"), "{report}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{logging, start, start::NotStarted};
+use super::{check, logging, start, start::NotStarted};
 use crate::{
     config::{self, Config, Found, Overrides, Realms},
     event::{Audit, Event},
@@ -32,7 +32,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(faults) => return refuse(&faults),
     };
     let realms = config::load_realms(&config);
-    let faults: Vec<_> = realms.faults().cloned().collect();
+    let faults: Vec<_> = realms.faults().cloned().chain(check::faults_in_use(&config, &args.config)).collect();
     if !faults.is_empty() {
         return refuse(&config::Faults(faults));
     }
