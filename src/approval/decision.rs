@@ -15,6 +15,9 @@ impl Approval {
     }
 
     async fn take(&self, visit: &Visit<'_>, handle: &str, form: &Params) -> Result<Answer, Trouble> {
+        if self.provider.is_none() {
+            return Ok(self.nowhere(visit));
+        }
         if !is_handle(handle) {
             return Ok(self.unreadable(visit, None, 400));
         }

@@ -115,7 +115,7 @@ enum Trouble {
 }
 
 impl Approval {
-    /// Without an upstream nobody can sign in, and every page is a 404. Cookies are `__Host-` cookies where the public URL
+    /// Without an upstream nobody can sign in, and every page is a 404: so for a realm without pages hand in none. Cookies are `__Host-` cookies where the public URL
     /// is HTTPS.
     pub fn new(
         realm: Arc<Realm>,

@@ -9,7 +9,7 @@ use crate::{
     keycloak::callback::{self, Status},
     keys::KeySet,
     oauth::{Code, Error, error::Challenge},
-    realm::Realm,
+    realm::{Channel, Realm},
 };
 
 /// `bearer` is the token of the `Authorization` header, `body` the JSON.
@@ -33,6 +33,10 @@ pub async fn callback(
         tell(None, "no token");
         return Err(Error::new(Code::InvalidToken, "Invalid token").challenge_with(Challenge::Bearer));
     };
+    // a device service that the operator has removed decides nothing more (I4)
+    if !realm.channels.iter().any(|channel| matches!(channel, Channel::Keycloak { .. })) {
+        return Err(refused("the realm has no device service"));
+    }
     let bearer = verify_bearer(keys, &realm.issuer, bearer, now).map_err(|_| refused("invalid token"))?;
     let decision = match callback::parse(body).inspect_err(|_| tell(Some(&bearer.azp), "unreadable"))?.status {
         Status::Succeed => Decision::Approve,

@@ -222,19 +222,19 @@ pub fn groups(request: &AuthenticationRequest) -> [Group; 3] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::realm::user::SamePerson;
 
-    const START: Timestamp = Timestamp::from_seconds(1_000);
+    pub(in crate::ciba) const START: Timestamp = Timestamp::from_seconds(1_000);
 
     fn at(seconds: f64) -> Timestamp {
         START.plus(Duration::from_secs_f64(seconds))
     }
 
-    fn grant() -> Grant {
+    pub(in crate::ciba) fn grant() -> Grant {
         let identity = Identity { iss: "https://op".into(), sub: "1".into() };
         let user = User {
             sub: Some("1".into()),
@@ -257,7 +257,7 @@ mod tests {
         Grant::new(request, Duration::from_secs(5))
     }
 
-    fn approval(now: Timestamp) -> Arc<Approval> {
+    pub(in crate::ciba) fn approval(now: Timestamp) -> Arc<Approval> {
         Arc::new(Approval {
             at: now,
             via: Via::Page,

@@ -8,11 +8,12 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{logging, start, start::NotStarted};
+use super::{check, logging, start, start::NotStarted};
 use crate::{
     config::{self, Config, Fault, Found, Overrides, Realms},
     event::{Audit, Event},
     gateway::Gateway,
+    realm::Realm,
     server, web,
 };
 
@@ -32,7 +33,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(faults) => return refuse(&faults),
     };
     let realms = config::load_realms(&config);
-    let faults: Vec<_> = realms.faults().cloned().collect();
+    let faults: Vec<_> = realms.faults().cloned().chain(check::unusable(&config, &args.config)).collect();
     if !faults.is_empty() {
         return refuse(&config::Faults(faults));
     }
@@ -90,8 +91,8 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed>
     };
     let gateway = start::gateway(http, state, Audit::to_standard_output())?;
     let not_built = serve_realms(&gateway, realms).await;
-    if let Some(fault) = not_built.first() {
-        return Err(NotStarted(fault.to_string()).into());
+    if let Some(fault) = not_built.into_iter().next() {
+        return Err(NotStarted(fault).into());
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -118,8 +119,9 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed>
     Ok(())
 }
 
-/// Serves what the folder holds now. Keys may have to be generated, so it runs off the async threads.
-pub(super) async fn serve_realms(gateway: &Arc<Gateway>, realms: Realms) -> Vec<crate::gateway::NotBuilt> {
+/// Serves what the folder holds now; returns why realms are not served as their files say. Keys may have to be generated, so
+/// it runs off the async threads.
+async fn serve_realms(gateway: &Arc<Gateway>, realms: Realms) -> Vec<String> {
     let gateway = Arc::clone(gateway);
     let (mut sound, mut faulty) = (Vec::new(), Vec::new());
     for (name, found) in realms.by_name {
@@ -129,7 +131,19 @@ pub(super) async fn serve_realms(gateway: &Arc<Gateway>, realms: Realms) -> Vec<
             Found::Disabled => {}
         }
     }
-    tokio::task::spawn_blocking(move || gateway.serve(sound, &faulty)).await.unwrap_or_default()
+    let mut faults = Vec::new();
+    // a running version that stays keeps its issuer, which no other realm may have meanwhile
+    loop {
+        let stay: Vec<_> = faulty.iter().filter_map(|name| gateway.realm(name)).collect();
+        let is_taken = |realm: &Arc<Realm>| stay.iter().any(|live| live.realm.issuer == realm.issuer);
+        let Some(at) = sound.iter().position(is_taken) else { break };
+        let realm = sound.swap_remove(at);
+        faults.push(format!("realm {}: the running version of a faulty realm has its issuer", realm.name));
+        faulty.push(realm.name.to_string());
+    }
+    let not_built = tokio::task::spawn_blocking(move || gateway.serve(sound, &faulty)).await.unwrap_or_default();
+    faults.extend(not_built.iter().map(ToString::to_string));
+    faults
 }
 
 /// What a reload changes, and the configuration that the start read.
@@ -200,4 +214,101 @@ fn needs_restart(started: &Config, now: &Config) -> impl Iterator<Item = &'stati
         ("[outbound]", started.outbound != now.outbound),
     ];
     changed.into_iter().filter_map(|(key, changed)| changed.then_some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::{
+        http::{Http, Outbound},
+        keys::folder::StateFolder,
+        random::Random,
+    };
+
+    struct World {
+        folder: tempfile::TempDir,
+        args: Args,
+        running: Running,
+    }
+
+    /// A gateway that runs with these realm files: name, and what their text begins with.
+    async fn world(realms: &[(&str, &str)]) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("realms")).unwrap();
+        let config = folder.path().join("config.toml");
+        fs::write(&config, "").unwrap();
+        let args = Args { config, overrides: Overrides::default() };
+        for (name, begins) in realms {
+            write(folder.path(), name, begins);
+        }
+        let http = Http::new(&Outbound::default()).unwrap();
+        let running = Running {
+            config: config::load(&args.config, &args.overrides).unwrap(),
+            gateway: start::gateway(http, StateFolder::none(Random::system()), Audit::Off).unwrap(),
+            tls: None,
+        };
+        let world = World { folder, args, running };
+        assert_eq!(world.reload().await, 0);
+        world
+    }
+
+    fn write(folder: &Path, name: &str, begins: &str) {
+        let shipped = include_str!("../../realms/master.toml");
+        fs::write(folder.join("realms").join(format!("{name}.toml")), format!("{begins}\n{shipped}")).unwrap();
+    }
+
+    impl World {
+        /// The number of faults.
+        async fn reload(&self) -> usize {
+            self.running.reload(&self.args).await.len()
+        }
+
+        /// The issuer of each realm that is served.
+        fn issuers(&self) -> Vec<String> {
+            let mut issuers: Vec<_> = self
+                .running
+                .gateway
+                .realms()
+                .iter()
+                .map(|live| format!("{} {}", live.realm.name, live.realm.issuer))
+                .collect();
+            issuers.sort();
+            issuers
+        }
+    }
+
+    const A: &str = "a http://localhost:8080/a";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_folder_without_a_readable_realm_takes_none_away() {
+        let world = world(&[("a", "")]).await;
+        let realms = world.folder.path().join("realms");
+        fs::remove_file(realms.join("a.toml")).unwrap();
+        fs::write(realms.join("a.json"), "{}").unwrap();
+        assert_eq!(world.reload().await, 1);
+        assert_eq!(world.issuers(), [A]);
+        fs::remove_file(realms.join("a.json")).unwrap();
+        assert_eq!(world.reload().await, 0);
+        assert_eq!(world.issuers(), Vec::<String>::new(), "an empty folder is meant");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_addresses_begin_with_stays_until_a_restart() {
+        let world = world(&[("a", "")]).await;
+        fs::write(&world.args.config, "public_url = \"https://id.example.com\"\npath_prefix = \"/auth\"").unwrap();
+        assert_eq!(world.reload().await, 0);
+        assert_eq!(world.issuers(), [A]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_realm_takes_the_issuer_of_a_running_version_that_stays() {
+        let world = world(&[("a", ""), ("b", "")]).await;
+        write(world.folder.path(), "a", "unknown = 1");
+        write(world.folder.path(), "b", "issuer = \"http://localhost:8080/a\"");
+        write(world.folder.path(), "c", "issuer = \"http://localhost:8080/b\"");
+        assert_eq!(world.reload().await, 3);
+        assert_eq!(world.issuers(), [A, "b http://localhost:8080/b"]);
+    }
 }

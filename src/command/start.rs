@@ -115,10 +115,17 @@ pub(super) async fn serve(
 ) {
     let ready = Arc::new(AtomicBool::new(true));
     let background = tokio::spawn(background(Arc::clone(&gateway)));
+    let defaults = server::Settings::default();
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let connections = connections(defaults.connections, &limits);
+    if connections < defaults.connections {
+        tracing::warn!(connections, "The system's limit of open files allows fewer connections than usual; raise it");
+    }
     let settings = server::Settings {
         tls: listeners.tls,
         trusted_proxies: config.trusted_proxies.clone(),
-        ..server::Settings::default()
+        connections,
+        ..defaults
     };
     let management = listeners.management.map(|listener| {
         let routes = web::management::routes(Arc::clone(&gateway), Arc::clone(&ready));
@@ -142,6 +149,15 @@ pub(super) async fn serve(
     }
     background.abort();
     tracing::info!(how = ?stopped, "Stopped");
+}
+
+/// Connections at a time, `most` of them. A quarter of the descriptors that the process may open is left for outgoing calls
+/// and for files: whoever opens connections and says nothing must not stop those. `limits` is as in `/proc/self/limits`;
+/// where the system tells nothing there, `most` stands.
+fn connections(most: usize, limits: &str) -> usize {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft: Option<usize> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    soft.map_or(most, |soft| most.min(soft - soft / 4))
 }
 
 /// Once a second: what is past its time is forgotten.
@@ -180,4 +196,22 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static,
             std::process::exit(1);
         });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_left_for_others_than_connections() {
+        let table = [
+            ("Max open files            1024                 524288               files", 768),
+            ("Max processes  1  1  processes\nMax open files  1000000  1000000  files", 10_240),
+            ("Max open files            unlimited            unlimited            files", 10_240),
+            ("", 10_240),
+        ];
+        for (limits, expected) in table {
+            assert_eq!(connections(10_240, limits), expected, "{limits}");
+        }
+    }
 }

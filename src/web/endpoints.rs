@@ -1,6 +1,6 @@
 //! Each endpoint: from the call of its kind to the feature, and from its result to a reply.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::{
@@ -207,8 +207,7 @@ struct Browser {
 
 impl Browser {
     fn of(call: &Call, has_form: bool) -> Self {
-        let cookies = call.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let cookies = cookies(&call.headers);
         let form = if has_form { call.form() } else { Ok(Params::default()) };
         match Params::parse(call.query.as_bytes()).and_then(|query| Ok((query, form?))) {
             Ok((query, form)) => Self { query, form, cookies, unreadable: None },
@@ -227,6 +226,13 @@ impl Browser {
             sec_fetch_site: call.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()),
         }
     }
+}
+
+/// All cookies as one header has them. A value that is not ASCII spoils none but itself: any site of the same domain can give
+/// a browser such a cookie, and nobody could sign in any more.
+fn cookies(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// A page or redirect with the headers that all of them carry.
@@ -250,4 +256,17 @@ fn answered(answer: Answer) -> Reply {
         }
     }
     Reply { outcome, cause, ..Reply::ok(response) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_that_is_not_ascii_spoils_no_other() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_bytes(b"theirs=\xe9\xff; ours=1").unwrap());
+        headers.append(header::COOKIE, HeaderValue::from_static("second=2"));
+        assert!(cookies(&headers).ends_with("; ours=1; second=2"));
+    }
 }

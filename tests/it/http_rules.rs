@@ -54,6 +54,14 @@ async fn h3_to_h8_paths() {
 }
 
 #[tokio::test]
+async fn a_request_without_a_path_is_answered() {
+    let world = World::new().await;
+    for (method, target) in [("CONNECT", "login.example.com:443"), ("OPTIONS", "*"), ("GET", "http://a.example")] {
+        assert_eq!(world.send(method, target, &[], "").await.brief(), "404 not_found", "{method} {target}");
+    }
+}
+
+#[tokio::test]
 async fn h10_h11_hosts_are_not_believed() {
     let world = World::new().await;
     for header in ["host", "x-forwarded-host", "x-forwarded-proto", "forwarded"] {

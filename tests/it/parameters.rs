@@ -45,6 +45,16 @@ async fn table_of_c3() {
         ),
         ("P32 isolate", vec![scope, hint, ("binding_message", "a\u{2066}b")], "400 invalid_binding_message"),
         ("P32 zero width", vec![scope, hint, ("binding_message", "a\u{200b}b")], "400 invalid_binding_message"),
+        (
+            "P32 a letter that shows nothing",
+            vec![scope, hint, ("binding_message", "\u{3164}")],
+            "400 invalid_binding_message",
+        ),
+        (
+            "P32 a mark that shows nothing",
+            vec![scope, hint, ("binding_message", "a\u{34f}b")],
+            "400 invalid_binding_message",
+        ),
         ("P32 line separator", vec![scope, hint, ("binding_message", "a\u{2028}b")], "400 invalid_binding_message"),
         ("private use", vec![scope, hint, ("binding_message", "\u{e000}")], "400 invalid_binding_message"),
         ("P33 emoji", vec![scope, hint, ("binding_message", "\u{1f44d} ok")], "400 invalid_binding_message"),

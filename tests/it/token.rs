@@ -263,6 +263,40 @@ async fn refresh_rotates_and_a_replay_ends_the_family() {
     assert_eq!(userinfo(&world, &second["access_token"]).await.status, 401, "and so have its access tokens");
 }
 
+/// The decision page says for how long the access can be renewed.
+#[tokio::test]
+async fn refreshing_does_not_lengthen_the_time_in_which_one_can_refresh() {
+    let world = World::new().await;
+    let id = world.ask_alice().await;
+    world.decides("alice-sub", Decision::Approve).await;
+    let mut tokens = world.poll(&id).await.json();
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        world.advance(900);
+        let form = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        let answer = world.as_till("/master/token", &form).await;
+        outcomes.push(answer.brief());
+        tokens = if answer.status == 200 { answer.json() } else { tokens };
+    }
+    assert_eq!(outcomes, ["200", "400 invalid_grant"]);
+}
+
+/// T-D14: whoever is handed a narrower token learns no more by it.
+#[tokio::test]
+async fn a_token_that_a_refresh_narrowed_releases_no_more_than_its_own_scope() {
+    let world = World::new().await;
+    let id = world.ask_alice().await;
+    world.decides("alice-sub", Decision::Approve).await;
+    let first = world.poll(&id).await.json();
+    let token = first["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", "openid")];
+    let narrowed = world.as_till("/master/token", &form).await.json();
+    assert_eq!(narrowed["scope"], "openid");
+    let claims = userinfo(&world, &narrowed["access_token"]).await.json();
+    assert_eq!(claims, serde_json::json!({"sub": "alice-sub"}));
+    assert_eq!(userinfo(&world, &first["access_token"]).await.json()["email"], "alice@example.com");
+}
+
 #[tokio::test]
 async fn a_refresh_token_ends_with_its_time() {
     let world = World::new().await;

@@ -203,6 +203,13 @@ impl World {
         Self::over(realm, Arc::clone(&self.grants), Arc::clone(&self.sessions), Arc::clone(&self.sealer))
     }
 
+    /// The same realm after a reload that took its pages away.
+    fn without_pages(&self) -> Self {
+        let mut world = self.beside(realm("acme"));
+        world.approval.provider = None;
+        world
+    }
+
     fn over(realm: Realm, grants: Arc<Table<Grant>>, sessions: Arc<Table<Session>>, sealer: Arc<Sealer>) -> Self {
         let realm = Arc::new(realm);
         let events = Events::new(Audit::Off, Clock::manual(START));
