@@ -44,8 +44,8 @@ pub struct AuthenticationRequest {
     pub expires_at: Timestamp,
     /// The person's pointer to this request (I1); a link, never a right.
     pub handle: Box<str>,
-    /// The alias of the device service's token; the token itself is not kept.
-    pub channel_token: Key,
+    /// The alias of the token that a device service was given, where one was asked; the token itself is not kept.
+    pub channel_token: Option<Key>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -200,7 +200,8 @@ impl Record for Grant {
     }
 
     fn aliases(&self) -> Vec<Key> {
-        vec![handle_alias(&self.request.realm, &self.request.handle), self.request.channel_token]
+        let handle = handle_alias(&self.request.realm, &self.request.handle);
+        [handle].into_iter().chain(self.request.channel_token).collect()
     }
 
     fn groups(&self) -> Vec<Group> {
@@ -252,7 +253,7 @@ pub(super) mod tests {
             requested_at: START,
             expires_at: at(120.0),
             handle: "h".into(),
-            channel_token: channel_alias("r", "t"),
+            channel_token: Some(channel_alias("r", "t")),
         };
         Grant::new(request, Duration::from_secs(5))
     }

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     approval::{self, Answer, Visit},
-    ciba,
     client_auth::AuthenticatedClient,
     event::Event,
     keycloak,
@@ -81,8 +80,7 @@ pub(super) async fn callback(call: Call) -> Reply {
         }
         let bearer = token::userinfo::bearer(authorization).ok();
         let body = call.body.as_ref().map_err(Clone::clone)?;
-        let events = &call.gateway.parts().events;
-        ciba::callback::callback(&live.realm, live.keys(), &live.decisions, events, bearer, body, call.now).await
+        live.ciba.callback(bearer, body, call.now).await
     };
     match result.await {
         Ok(client) => {

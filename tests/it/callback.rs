@@ -422,3 +422,27 @@ async fn a_realm_without_a_page_serves_none() {
         assert!(answer.header("set-cookie").is_none(), "{path}");
     }
 }
+
+#[tokio::test]
+async fn i4_today_decides_who_may_decide_and_for_whom() {
+    // what the realm becomes between the request and the callback, and what the callback is answered then
+    let table: [(&str, fn(String) -> String, &str); 3] = [
+        (
+            "user disabled",
+            |realm| realm.replacen("name = \"Alice Liddell\"", "enabled = false", 1),
+            "400 invalid_grant",
+        ),
+        ("user gone", |realm| realm.replacen("sub = \"alice-sub\"", "sub = \"another\"", 1), "400 invalid_grant"),
+        ("device service removed", |_| realm_file(), "403 invalid_token"),
+    ];
+    for (case, bend, expected) in table {
+        let mut device = Device::new().await;
+        let (id, bearer) = device.ask().await;
+        let today = with_channel(&device.service);
+        device.world.serve(&[("master", &bend(today.clone()))]);
+        assert_eq!(device.call_back(&bearer, SUCCEED).await.brief(), expected, "{case}");
+        device.world.serve(&[("master", &today)]);
+        assert_eq!(device.world.poll(&id).await.brief(), "400 authorization_pending", "{case}: nothing changed");
+        assert_eq!(device.call_back(&bearer, SUCCEED).await.status, 200, "{case}: as it was before");
+    }
+}

@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so by a panic")]
 
 mod addresses;
-mod any_request;
 mod anything;
 mod browser;
 mod callback;

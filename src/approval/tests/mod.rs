@@ -118,7 +118,7 @@ fn request(handle: &str) -> AuthenticationRequest {
         requested_at: START,
         expires_at: after(120),
         handle: handle.into(),
-        channel_token: channel_alias("acme", handle),
+        channel_token: Some(channel_alias("acme", handle)),
     }
 }
 
