@@ -8,7 +8,7 @@ mod metrics;
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-pub use audit::Audit;
+pub use audit::{Audit, Line};
 use metrics::Metrics;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,11 @@ impl Events {
         self.0.metrics.count(&event);
         self.0.audit.record(&event, &self.0.clock);
         log(&event);
+    }
+
+    /// Waits until every audit record is written, two seconds at most. Blocking; for the end of the program.
+    pub fn written(&self) {
+        self.0.audit.written();
     }
 
     /// All counters in the Prometheus text format. `pending` are the undecided requests of each realm now.

@@ -148,6 +148,8 @@ pub(super) async fn serve(
         management.abort();
     }
     background.abort();
+    let events = gateway.parts().events.clone();
+    let _ = tokio::task::spawn_blocking(move || events.written()).await;
     tracing::info!(how = ?stopped, "Stopped");
 }
 

@@ -16,7 +16,7 @@ use realmgate::{
     ciba::decide::Decision,
     clock::{Clock, Timestamp},
     config,
-    event::{Audit, Events},
+    event::{Audit, Events, Line},
     gateway::{Gateway, Parts, Tables},
     http::{Http, Outbound},
     keys::folder::StateFolder,
@@ -105,7 +105,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) routes: Routes,
     pub(crate) public: &'static str,
-    audit: Mutex<Receiver<String>>,
+    audit: Mutex<Receiver<Line>>,
     _state: tempfile::TempDir,
 }
 
@@ -211,7 +211,11 @@ impl World {
     /// The audit records since the last call.
     pub(crate) fn audited(&self) -> Vec<Value> {
         let lines = self.audit.lock().unwrap();
-        lines.try_iter().map(|line| serde_json::from_str(&line).unwrap()).collect()
+        let records = lines.try_iter().map(|line| match line {
+            Line::Record(record) => serde_json::from_str(&record).unwrap(),
+            Line::Written(_) => Value::Null,
+        });
+        records.collect()
     }
 
     /// The undecided requests of a realm.
