@@ -78,6 +78,11 @@ impl Issuer {
         &self.keys
     }
 
+    /// Whether one more authorization can be kept.
+    pub fn has_room(&self) -> bool {
+        self.authorizations.has_room()
+    }
+
     /// Mints the first tokens of an authorization and keeps it under `sid`.
     pub async fn issue(
         &self,

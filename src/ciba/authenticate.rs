@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::{
     channel::Ask,
     ciba::{
@@ -104,11 +106,15 @@ impl Ciba {
             return Err(Error::new(Code::MissingUserCode, "user_code is missing"));
         };
         let invalid = |cause| Error::new(Code::InvalidUserCode, "user_code is not valid").because(cause);
+        // Argon2id takes tens of milliseconds and 19 MiB: off the async threads, a few at a time, and not for a request that
+        // will be refused anyway
+        self.has_room(user).await?;
+        let busy = |_| Error::unavailable("too many user codes wait to be verified").retry_after(1);
+        let _waiting = self.hashing.waiting.try_acquire().map_err(busy)?;
+        let _permit = self.hashing.at_work.acquire().await.map_err(|_| Error::unavailable("stopping"))?;
         if !self.user_codes.may_try(&client.client_id, user.group(), now).await? {
             return Err(invalid("too many wrong codes in a row"));
         }
-        // Argon2id takes tens of milliseconds and 19 MiB: off the async threads, a few at a time
-        let _permit = self.hashing.acquire().await.map_err(|_| Error::unavailable("stopping"))?;
         let right = tokio::task::spawn_blocking(move || verify_user_code(&hash, &code))
             .await
             .map_err(|error| Error::server_error(error.to_string()))?;
@@ -119,21 +125,24 @@ impl Ciba {
         Ok(())
     }
 
+    /// Whether the user may have one more undecided request now. Judged again, for certain, when it is kept.
+    async fn has_room(&self, user: &User) -> Result<(), Error> {
+        let group = Group::User(Arc::clone(&self.realm.name), user.group());
+        if self.grants.count(&group).await? < self.realm.limits.pending_per_user { Ok(()) } else { Err(full(&group)) }
+    }
+
     async fn keep(&self, key: Key, grant: &Grant) -> Result<(), Error> {
         let limits = &self.realm.limits;
         let most = [limits.pending, limits.pending_per_client, limits.pending_per_user];
         let quotas: Vec<Quota> =
             groups(&grant.request).into_iter().zip(most).map(|(group, most)| Quota { group, most }).collect();
+        // a redeemed grant leaves an authorization, for which there must be room
+        if !self.issuer.has_room() {
+            return Err(full(&Group::All));
+        }
         match self.grants.insert(key, grant.clone(), &quotas).await {
             Ok(()) => Ok(()),
-            Err(NotInserted::Full(Group::User(..))) => {
-                Err(Error::unavailable("the user has too many undecided requests")
-                    .with_status(429)
-                    .retry_after(TRY_AGAIN))
-            }
-            Err(NotInserted::Full(group)) => {
-                Err(Error::unavailable(format!("too many undecided requests: {group:?}")).retry_after(TRY_AGAIN))
-            }
+            Err(NotInserted::Full(group)) => Err(full(&group)),
             Err(NotInserted::Exists) => Err(Error::server_error("an identifier came twice")),
             Err(NotInserted::Unavailable(fault)) => Err(fault.into()),
         }
@@ -174,5 +183,26 @@ impl Ciba {
     }
 }
 
-/// How many user codes are verified at the same time.
-pub(super) const HASHING: usize = 2;
+/// A group that takes no more undecided requests. Nothing of it is dropped (I12).
+fn full(group: &Group) -> Error {
+    let description = match group {
+        Group::User(..) => "Too many requests wait for this person's decision",
+        Group::Client(..) => "Too many requests of this client wait for a decision",
+        Group::Realm(_) | Group::All => "Too many requests wait for a decision",
+    };
+    let error = Error::new(Code::TemporarilyUnavailable, description).because(format!("full: {group:?}"));
+    let error = if matches!(group, Group::User(..)) { error.with_status(429) } else { error };
+    error.retry_after(TRY_AGAIN)
+}
+
+/// Verification of user codes: how many are at work, and how many may wait for it besides.
+pub(super) struct Hashing {
+    waiting: Semaphore,
+    at_work: Semaphore,
+}
+
+impl Hashing {
+    pub(super) fn new() -> Self {
+        Self { waiting: Semaphore::new(64), at_work: Semaphore::new(2) }
+    }
+}

@@ -11,13 +11,11 @@ mod request;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 pub use self::{grant::Grant, limits::WrongCodes};
 use crate::{
     authorization::Issuer,
     channel::Channels,
-    ciba::{decide::Decisions, limits::UserCodeLimit},
+    ciba::{authenticate::Hashing, decide::Decisions, limits::UserCodeLimit},
     event::Events,
     oauth::Error,
     random::Random,
@@ -34,7 +32,7 @@ pub struct Ciba {
     grants: Arc<Table<Grant>>,
     decisions: Decisions,
     user_codes: UserCodeLimit,
-    hashing: Semaphore,
+    hashing: Hashing,
     issuer: Arc<Issuer>,
     events: Events,
     random: Random,
@@ -54,7 +52,7 @@ impl Ciba {
         random: Random,
     ) -> Self {
         let user_codes = UserCodeLimit::new(Arc::clone(&realm.name), wrong_codes);
-        let hashing = Semaphore::new(authenticate::HASHING);
+        let hashing = Hashing::new();
         Self { realm, lookups, channels, grants, decisions, user_codes, hashing, issuer, events, random }
     }
 }

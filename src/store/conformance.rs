@@ -20,6 +20,7 @@ struct Thing {
 
 impl Record for Thing {
     const KIND: &'static str = "thing";
+    const MOST: u64 = 500;
 
     fn keep_until(&self) -> Timestamp {
         self.keep_until
@@ -80,6 +81,25 @@ async fn a_full_group_refuses_and_drops_nothing(table: Table<Thing>) {
     assert!(table.get(key("a")).await.unwrap().is_some() && table.get(key("b")).await.unwrap().is_some());
     table.change(key("a"), |_| Change::Remove(())).await.unwrap();
     table.insert(key("c"), thing("c"), &quota).await.unwrap();
+}
+
+async fn a_full_kind_refuses_whatever_the_groups(table: Table<Thing>) {
+    for n in 0..2_000 {
+        let lone = Thing { user: None, ..thing(&n.to_string()) };
+        match table.insert(key(&n.to_string()), lone, &[]).await {
+            Ok(()) => assert!(n < 1_500, "far above its most"),
+            Err(NotInserted::Full(Group::All)) => {
+                assert!(n >= 500 && !table.has_room());
+                assert!(table.get(key("0")).await.unwrap().is_some(), "nothing was dropped");
+                return;
+            }
+            Err(other) => panic!("{other}"),
+        }
+        if n % 100 == 0 {
+            table.tidy();
+        }
+    }
+    panic!("never full");
 }
 
 async fn a_change_that_leaves_a_group_makes_room(table: Table<Thing>) {
@@ -191,6 +211,7 @@ engine!(
     a_record_is_found_by_key_and_alias_in_its_realm,
     a_taken_key_or_alias_is_refused_and_nothing_is_left_behind,
     a_full_group_refuses_and_drops_nothing,
+    a_full_kind_refuses_whatever_the_groups,
     a_change_that_leaves_a_group_makes_room,
     what_is_past_its_time_makes_room_before_full_is_answered,
     change_sees_nothing_where_nothing_is_and_may_put,

@@ -118,6 +118,9 @@ impl<V: Record> Memory<V> {
     }
 
     pub(super) fn insert(&self, key: Key, value: V, quotas: &[Quota]) -> Result<(), NotInserted> {
+        if !self.has_room() {
+            return Err(NotInserted::Full(Group::All));
+        }
         let kept = Arc::new(Kept { aliases: value.aliases().into(), groups: value.groups(), value });
         if lock(&self.index).full(quotas).is_some() {
             self.tidy();
@@ -143,6 +146,11 @@ impl<V: Record> Memory<V> {
             return Err(NotInserted::Exists);
         }
         Ok(())
+    }
+
+    /// By moka's own count, which is right to within what a second brings.
+    pub(super) fn has_room(&self) -> bool {
+        self.cache.entry_count() < V::MOST
     }
 
     pub(super) fn get(&self, key: Key) -> Option<V> {

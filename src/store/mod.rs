@@ -23,6 +23,10 @@ pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Part of every key: a record of one kind cannot be found as another.
     const KIND: &'static str;
 
+    /// At most this many records of the kind in the process, whatever groups they are in: what is decided or redeemed counts
+    /// in no quota and still takes room.
+    const MOST: u64 = 1_000_000;
+
     /// When the record may be forgotten.
     fn keep_until(&self) -> Timestamp;
 
@@ -57,6 +61,8 @@ impl Key {
 /// What records are counted by. Those of a [`Group::User`] can be listed, too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
+    /// All records of the kind.
+    All,
     Realm(Arc<str>),
     /// realm, client
     Client(Arc<str>, Arc<str>),
@@ -169,6 +175,13 @@ impl<V: Record> Table<V> {
     ) -> Result<T, Unavailable> {
         match &self.0 {
             Engine::Memory(memory) => memory.change(key, decide),
+        }
+    }
+
+    /// Whether one more record of the kind would be taken now.
+    pub fn has_room(&self) -> bool {
+        match &self.0 {
+            Engine::Memory(memory) => memory.has_room(),
         }
     }
 
