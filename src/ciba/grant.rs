@@ -313,7 +313,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn table_of_ciba_md_c5() {
+    fn table_of_cases() {
         use Act::*;
         let table: &[(&str, &[(f64, Act, &str)])] = &[
             ("K9 first poll at once", &[(0.0, Poll, "pending")]),
@@ -362,7 +362,7 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// ciba.md C9: one 200 at most; states only move forward; no `pending` at or after expiry; the interval never shrinks.
+        /// One 200 at most; states only move forward; no `pending` at or after expiry; the interval never shrinks.
         #[test]
         fn invariants_hold_under_any_interleaving(
             steps in prop::collection::vec((0u32..40_000, prop_oneof![Just(Act::Approve), Just(Act::Deny), Just(Act::Poll), Just(Act::Poll)]), 1..40)

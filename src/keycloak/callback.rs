@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_else_is_refused() {
-        // (keycloak.md 1.7 and its corrections: broken JSON is invalid_request)
+        // (as recorded: broken JSON is invalid_request)
         let table = [
             ("broken", r#"{"status":"SUCCEED""#, "invalid_request"),
             ("no JSON", "status=SUCCEED", "invalid_request"),

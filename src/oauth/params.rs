@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_of_ciba_md_c1() {
+    fn table_of_cases() {
         // number, body, the pairs or nothing when refused
         let table: &[(&str, &str, Option<&[(&str, &str)]>)] = &[
             ("H18 not UTF-8", "a=%ff", None),

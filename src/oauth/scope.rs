@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_of_ciba_md_c3() {
+    fn table_of_cases() {
         let table: &[(&str, &str, Option<&str>)] = &[
             ("P4 repeated", "openid openid", Some("openid")),
             ("P5 runs of spaces", "  openid   profile ", Some("openid profile")),

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_of_ciba_md_c1() {
+    fn table_of_cases() {
         let table = [
             ("exact", Style::Short, "/token", "/master/token", Some("master")),
             ("H5 another case is another realm", Style::Short, "/token", "/Master/token", Some("Master")),

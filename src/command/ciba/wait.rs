@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn table_of_ciba_md_b5() {
+    fn table_of_cases() {
         let network = |what: &str| Verdict::Final(Failure::Network(what.into()));
         let trouble = |status| Verdict::Trouble { what: format!("unexpected status {status}"), retry_after: None };
         let table = [
