@@ -41,9 +41,8 @@ fn report(args: &Args) -> (String, u8) {
 }
 
 /// Certificates and keys that look like PEM and are none, or do not belong together, are only found out by using them.
-pub(super) fn unusable(config: &Config, file: &Path) -> impl Iterator<Item = Fault> {
-    let tls = config.tls.as_ref().and_then(|tls| start::tls_config(tls, file).err());
-    tls.into_iter().chain(start::http(config, file).err())
+fn unusable(config: &Config, file: &Path) -> impl Iterator<Item = Fault> {
+    [start::tls(config, file).err(), start::http(config, file).err()].into_iter().flatten()
 }
 
 fn faulty(faults: &[Fault]) -> String {

@@ -8,11 +8,12 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{check, logging, start, start::NotStarted};
+use super::{logging, start, start::NotStarted};
 use crate::{
     config::{self, Config, Fault, Found, Overrides, Realms},
     event::{Audit, Event},
     gateway::Gateway,
+    http::Http,
     realm::Realm,
     server, web,
 };
@@ -33,16 +34,20 @@ pub fn run(args: Args) -> ExitCode {
         Err(faults) => return refuse(&faults),
     };
     let realms = config::load_realms(&config);
-    let faults: Vec<_> = realms.faults().cloned().chain(check::unusable(&config, &args.config)).collect();
-    if !faults.is_empty() {
-        return refuse(&config::Faults(faults));
-    }
+    let (http, tls) = (start::http(&config, &args.config), start::tls(&config, &args.config));
+    let (http, tls) = match (http, tls) {
+        (Ok(http), Ok(tls)) if realms.faults().next().is_none() => (http, tls),
+        (http, tls) => {
+            let unusable = [http.err(), tls.err()].into_iter().flatten();
+            return refuse(&config::Faults(realms.faults().cloned().chain(unusable).collect()));
+        }
+    };
     logging::start(&config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&NotStarted(format!("no runtime: {error}"))),
     };
-    match runtime.block_on(serve(args, config, realms)) {
+    match runtime.block_on(serve(args, config, realms, http, tls)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Configuration(fault)) => refuse(&config::Faults(vec![fault])),
         Err(Failed::Else(fault)) => fail(&fault),
@@ -79,10 +84,14 @@ fn fail(fault: &NotStarted) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed> {
-    let tls = config.tls.as_ref().map(|tls| start::tls_config(tls, &args.config)).transpose()?;
+async fn serve(
+    args: Args,
+    config: Config,
+    realms: Realms,
+    http: Http,
+    tls: Option<Arc<server::ServerConfig>>,
+) -> Result<(), Failed> {
     let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
-    let http = start::http(&config, &args.config)?;
     let state = start::state(&config, &args.config)?;
     let public = start::bind(config.listen, "`listen`").await?;
     let management = match config.management {
@@ -221,11 +230,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
-    use crate::{
-        http::{Http, Outbound},
-        keys::folder::StateFolder,
-        random::Random,
-    };
+    use crate::{http::Outbound, keys::folder::StateFolder, random::Random};
 
     struct World {
         folder: tempfile::TempDir,

@@ -92,6 +92,11 @@ pub(super) fn http(config: &Config, file: &Path) -> Result<Http, Fault> {
     Http::new(&config.outbound).map_err(|cause| fault(file, "outbound", cause, remedy))
 }
 
+/// What the listener speaks TLS with, if it does.
+pub(super) fn tls(config: &Config, file: &Path) -> Result<Option<Arc<server::ServerConfig>>, Fault> {
+    config.tls.as_ref().map(|tls| tls_config(tls, file)).transpose()
+}
+
 /// The state folder, made where it is missing.
 pub(super) fn state(config: &Config, file: &Path) -> Result<StateFolder, Fault> {
     let remedy = "name a folder that is there or can be made";
