@@ -3,7 +3,11 @@
 //! Every request of the gateway to somebody else is sent with [`Http::send`]. Clients that the operator did not name
 //! (addresses that a client registered) get a guarded client of their own when there are any.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect::Policy};
@@ -37,6 +41,7 @@ impl Limit {
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
+    pub version: http::Version,
     pub status: http::StatusCode,
     pub headers: http::HeaderMap,
     pub body: Bytes,
@@ -67,57 +72,70 @@ pub enum Fault {
 /// The outbound client. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client,
+    /// Requests are put together with this one, which trusts nobody and is never sent with.
+    blank: Client,
+    outbound: Arc<Outbound>,
+    /// Made at the first request or by [`Http::ready`]: reading the system's trust roots takes as long as the rest of the
+    /// start.
+    sending: Arc<OnceLock<Result<Client, String>>>,
 }
 
 impl Http {
+    /// Trust roots and a proxy that are configured are tried at once.
     #[expect(clippy::disallowed_methods, reason = "the one place that builds outgoing clients")]
     pub fn new(outbound: &Outbound) -> Result<Self, Fault> {
-        let mut builder = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(2))
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("realmgate/", env!("CARGO_PKG_VERSION")));
-        let mut roots = Vec::new();
-        for (path, pem) in &outbound.ca_certificates {
-            let setup = |error: reqwest::Error| Fault::Setup(format!("{}: {}", path.display(), reason(&error)));
-            let certificates = Certificate::from_pem_bundle(pem).map_err(setup)?;
-            // read only when a client is made of them
-            Client::builder().tls_certs_only(certificates.clone()).build().map_err(setup)?;
-            roots.extend(certificates);
+        let blank = Client::builder().tls_certs_only([]).no_proxy().build();
+        let http = Self {
+            blank: blank.map_err(|error| Fault::Setup(reason(&error)))?,
+            outbound: Arc::new(outbound.clone()),
+            sending: Arc::default(),
+        };
+        if !outbound.ca_certificates.is_empty() || outbound.proxy.is_some() {
+            http.sending()?;
         }
-        if !roots.is_empty() {
-            builder = builder.tls_certs_merge(roots);
-        }
-        if let Some(proxy) = &outbound.proxy {
-            let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| Fault::Setup(error.to_string()))?;
-            builder = builder.proxy(proxy);
-        }
-        let client = builder.build().map_err(|error| Fault::Setup(error.to_string()))?;
-        Ok(Self { client })
+        Ok(http)
     }
 
     pub fn get(&self, url: Url) -> RequestBuilder {
-        self.client.get(url)
+        self.blank.get(url)
     }
 
     pub fn post(&self, url: Url) -> RequestBuilder {
-        self.client.post(url)
+        self.blank.post(url)
     }
 
-    /// A builder for any request, for libraries that bring their own.
-    pub const fn client(&self) -> &Client {
-        &self.client
+    /// For libraries that bring their own requests: to make a [`RequestBuilder`] of them.
+    pub const fn blank(&self) -> &Client {
+        &self.blank
+    }
+
+    /// Makes the client that sends, if it is not there yet. Blocking: some milliseconds.
+    pub fn ready(&self) {
+        let _ = self.sending();
+    }
+
+    fn sending(&self) -> Result<&Client, Fault> {
+        let made = self.sending.get_or_init(|| {
+            build(&self.outbound).map_err(|fault| match fault {
+                Fault::Setup(cause) => cause,
+                other => other.to_string(),
+            })
+        });
+        made.as_ref().map_err(|fault| Fault::Setup(fault.clone()))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, Fault> {
+        let request = request.build().map_err(|error| Fault::NoAnswer(reason(&error)))?;
+        self.sending()?.execute(request).await.map_err(|error| Fault::NoAnswer(reason(&error)))
     }
 
     /// Sends, and reads the whole answer within `limit`. Any status is an answer.
     pub async fn send(&self, request: RequestBuilder, limit: Limit) -> Result<Answer, Fault> {
         let exchange = async {
-            let response = request.send().await.map_err(|error| Fault::NoAnswer(reason(&error)))?;
-            let (status, headers) = (response.status(), response.headers().clone());
+            let response = self.answer(request).await?;
+            let (version, status, headers) = (response.version(), response.status(), response.headers().clone());
             let body = read(response, limit.size).await?;
-            Ok(Answer { status, headers, body })
+            Ok(Answer { version, status, headers, body })
         };
         tokio::time::timeout(limit.time, Box::pin(exchange)).await.unwrap_or_else(|_| Err(late(limit)))
     }
@@ -125,10 +143,7 @@ impl Http {
     /// Sends, and returns the answer's status, whatever its body is like: for deliveries.
     pub async fn status(&self, request: RequestBuilder, limit: Limit) -> Result<http::StatusCode, Fault> {
         let deadline = Instant::now() + limit.time;
-        let response = timeout_at(deadline, request.send())
-            .await
-            .map_err(|_| late(limit))?
-            .map_err(|error| Fault::NoAnswer(reason(&error)))?;
+        let response = timeout_at(deadline, Box::pin(self.answer(request))).await.map_err(|_| late(limit))??;
         let status = response.status();
         // A small body is read to its end, so that the connection can be used again.
         let _ = timeout_at(deadline, read(response, limit.size)).await;
@@ -138,6 +153,32 @@ impl Http {
 
 fn late(limit: Limit) -> Fault {
     Fault::NoAnswer(format!("nothing within {} s", limit.time.as_secs()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds outgoing clients")]
+fn build(outbound: &Outbound) -> Result<Client, Fault> {
+    let mut builder = Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(2))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .user_agent(concat!("realmgate/", env!("CARGO_PKG_VERSION")));
+    let mut roots = Vec::new();
+    for (path, pem) in &outbound.ca_certificates {
+        let setup = |error: reqwest::Error| Fault::Setup(format!("{}: {}", path.display(), reason(&error)));
+        let certificates = Certificate::from_pem_bundle(pem).map_err(setup)?;
+        // read only when a client is made of them
+        Client::builder().tls_certs_only(certificates.clone()).build().map_err(setup)?;
+        roots.extend(certificates);
+    }
+    if !roots.is_empty() {
+        builder = builder.tls_certs_merge(roots);
+    }
+    if let Some(proxy) = &outbound.proxy {
+        let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| Fault::Setup(error.to_string()))?;
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| Fault::Setup(error.to_string()))
 }
 
 async fn read(mut response: Response, most: usize) -> Result<Bytes, Fault> {

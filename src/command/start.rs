@@ -176,13 +176,17 @@ async fn background(gateway: Arc<Gateway>) {
     }
 }
 
-/// Asks every upstream for its metadata, so that the first person does not wait. Nothing waits for it.
+/// Makes the outgoing client and asks every upstream for its metadata, so that the first person does not wait. Nothing waits
+/// for it, and it begins a moment later, so that the first answers do not share their processor with it.
 pub(super) fn warm_up(gateway: &Gateway) {
-    for live in gateway.realms() {
-        if let Some(upstream) = live.upstream.clone() {
+    let (http, realms) = (gateway.parts().http.clone(), gateway.realms());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let _ = tokio::task::spawn_blocking(move || http.ready()).await;
+        for upstream in realms.iter().filter_map(|live| live.upstream.clone()) {
             tokio::spawn(async move { upstream.warm_up().await });
         }
-    }
+    });
 }
 
 /// Returns at SIGTERM or SIGINT; a second one ends the process at once.

@@ -373,8 +373,8 @@ async fn a_usual_client_gets_http_2_and_its_address_is_known() {
     let outbound = Outbound { ca_certificates: vec![("test".into(), certificate.0.into())], proxy: None };
     let http = Http::new(&outbound).unwrap();
     let url = |path| format!("https://localhost:{}/{path}", world.address.port()).parse().unwrap();
-    let reply = http.get(url("hello")).send().await.unwrap();
-    assert_eq!((reply.version(), reply.status()), (Version::HTTP_2, StatusCode::OK));
+    let reply = http.send(http.get(url("hello")), Limit::API).await.unwrap();
+    assert_eq!((reply.version, reply.status), (Version::HTTP_2, StatusCode::OK));
     let large = http.get(url("hello")).header("x", "y".repeat(17_000));
     assert_eq!(http.send(large, Limit::API).await.unwrap().status, 431);
     assert!(http.send(http.get(url("panic")), Limit::API).await.is_err());

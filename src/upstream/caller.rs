@@ -74,7 +74,7 @@ impl<'c> AsyncHttpClient<'c> for Caller {
         Box::pin(async move {
             let request = reqwest::Request::try_from(request)
                 .map_err(|_| http::Fault::Setup("the request has no valid address".into()))?;
-            let request = RequestBuilder::from_parts(self.http.client().clone(), request);
+            let request = RequestBuilder::from_parts(self.http.blank().clone(), request);
             let answer = self.http.send(request, self.limit).await?;
             let mut response = HttpResponse::new(answer.body.to_vec());
             *response.status_mut() = answer.status;

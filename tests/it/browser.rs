@@ -139,7 +139,7 @@ impl<'w> Browser<'w> {
             let path = &self.at[url::Position::BeforePath..url::Position::AfterQuery];
             self.world.send(method.as_str(), path, &headers, body).await
         } else {
-            let mut request = self.provider.client().request(method.clone(), self.at.clone()).body(body.to_owned());
+            let mut request = self.provider.blank().request(method.clone(), self.at.clone()).body(body.to_owned());
             for (name, value) in headers {
                 request = request.header(name, value);
             }

@@ -176,6 +176,7 @@ mod tests {
         ];
         for (case, status, body, expected) in table {
             let answer = Answer {
+                version: http::Version::HTTP_11,
                 status: http::StatusCode::from_u16(status).unwrap(),
                 headers: http::HeaderMap::new(),
                 body: body.into(),
