@@ -8,7 +8,7 @@ mod metrics;
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-pub use audit::Audit;
+pub use audit::{Audit, Line};
 use metrics::Metrics;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,10 @@ pub enum Event<'a> {
     Polled { realm: &'a str, client: &'a str, error: &'a oauth::Error },
     /// A grant was redeemed for tokens.
     Redeemed { realm: &'a str, client: &'a str, sub: &'a str, scope: &'a oauth::Scope, sid: &'a str },
+    /// A refresh token was exchanged for new tokens.
+    Refreshed { realm: &'a str, client: &'a str, sub: &'a str, scope: &'a oauth::Scope, sid: &'a str },
+    /// A token request that is no poll was refused: the client could not prove who it is, or may not refresh.
+    TokenRefused { realm: &'a str, client: Option<&'a str>, error: &'a oauth::Error },
     /// A person signed in at the upstream, or failed to.
     SignedIn { realm: &'a str, sub: Option<&'a str>, failure: Option<&'a str> },
     /// The upstream was asked for something (`discovery`, `keys`, `token`, `lookup`, ...).
@@ -92,6 +96,11 @@ impl Events {
         log(&event);
     }
 
+    /// Waits until every audit record is written, two seconds at most. Blocking; for the end of the program.
+    pub fn written(&self) {
+        self.0.audit.written();
+    }
+
     /// All counters in the Prometheus text format. `pending` are the undecided requests of each realm now.
     pub fn metrics(&self, pending: &[(Arc<str>, usize)]) -> String {
         self.0.metrics.text(pending)
@@ -124,7 +133,12 @@ impl Via {
 
 fn log(event: &Event<'_>) {
     match *event {
-        Event::Requested { .. } | Event::RequestRefused { .. } | Event::Polled { .. } => {} // the access line says it
+        // the access line says it
+        Event::Requested { .. }
+        | Event::RequestRefused { .. }
+        | Event::Polled { .. }
+        | Event::Refreshed { .. }
+        | Event::TokenRefused { .. } => {}
         Event::Decided { realm, client, decision, via, .. } => {
             tracing::info!(
                 realm.name = realm,

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// How outgoing connections are made (`[outbound]`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outbound {
     /// More trust roots, as PEM.
     pub ca_certificates: Vec<(PathBuf, Vec<u8>)>,
@@ -81,8 +81,10 @@ impl Http {
             .user_agent(concat!("realmgate/", env!("CARGO_PKG_VERSION")));
         let mut roots = Vec::new();
         for (path, pem) in &outbound.ca_certificates {
-            let certificates = Certificate::from_pem_bundle(pem)
-                .map_err(|error| Fault::Setup(format!("{}: {error}", path.display())))?;
+            let setup = |error: reqwest::Error| Fault::Setup(format!("{}: {}", path.display(), reason(&error)));
+            let certificates = Certificate::from_pem_bundle(pem).map_err(setup)?;
+            // read only when a client is made of them
+            Client::builder().tls_certs_only(certificates.clone()).build().map_err(setup)?;
             roots.extend(certificates);
         }
         if !roots.is_empty() {

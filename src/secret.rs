@@ -165,11 +165,14 @@ pub fn verify_user_code(phc: &str, code: &str) -> bool {
     PasswordHash::new(phc).is_ok_and(|hash| Argon2::default().verify_password(code.as_bytes(), &hash).is_ok())
 }
 
-/// Whether the text is an Argon2id PHC string that [`verify_user_code`] can verify against.
+/// Whether the text is an Argon2id PHC string that [`verify_user_code`] can verify against, with at most 256 MiB and 16
+/// passes: its parameters are what every verification costs.
 pub fn is_user_code_hash(phc: &str) -> bool {
     PasswordHash::new(phc).is_ok_and(|hash| {
         let complete = hash.salt.is_some() && hash.hash.is_some();
-        complete && hash.algorithm == argon2::ARGON2ID_IDENT && argon2::Params::try_from(&hash).is_ok()
+        let bounded = argon2::Params::try_from(&hash)
+            .is_ok_and(|params| params.m_cost() <= 256 * 1024 && params.t_cost() <= 16 && params.p_cost() <= 16);
+        complete && hash.algorithm == argon2::ARGON2ID_IDENT && bounded
     })
 }
 
@@ -208,9 +211,9 @@ mod tests {
         assert!(verify_user_code(&hash, "password"));
         assert!(!verify_user_code(&hash, "Password"));
         assert!(!verify_user_code("password", "password"));
-        for none in
-            ["", "password", "$argon2id$v=19$m=19456,t=2,p=1", "$2y$10$abc", &hash.replace("argon2id", "argon2i")]
-        {
+        let costly = ["m=4294967295,t=2", "m=19456,t=4294967295"].map(|params| hash.replace("m=19456,t=2", params));
+        let another = hash.replace("argon2id", "argon2i");
+        for none in ["", "password", "$argon2id$v=19$m=19456,t=2,p=1", "$2y$10$abc", &another, &costly[0], &costly[1]] {
             assert!(!is_user_code_hash(none), "{none}");
         }
     }

@@ -15,8 +15,11 @@ impl Approval {
     }
 
     async fn take(&self, visit: &Visit<'_>, handle: &str, form: &Params) -> Result<Answer, Trouble> {
+        if self.provider.is_none() {
+            return Ok(self.nowhere(visit));
+        }
         if !is_handle(handle) {
-            return Ok(self.unreadable(visit, None));
+            return Ok(self.unreadable(visit, None, 400));
         }
         if !visit.is_from(&self.site.origin) {
             self.refused("cross-site");
@@ -33,10 +36,10 @@ impl Approval {
         let decision = match form.get("decision") {
             Some("approve") => Decision::Approve,
             Some("deny") => Decision::Deny,
-            _ => return Ok(self.unreadable(visit, Some(handle))),
+            _ => return Ok(self.unreadable(visit, Some(handle), 400)),
         };
         let Some(posted) = form.get("shown").and_then(Digest::from_base64url) else {
-            return Ok(self.unreadable(visit, Some(handle)));
+            return Ok(self.unreadable(visit, Some(handle), 400));
         };
         let found = self.decisions.find(handle).await?;
         if let Some(grant) = &found

@@ -16,11 +16,11 @@ impl Approval {
             .answer(403, "csrf")
     }
 
-    pub(super) fn unreadable(&self, visit: &Visit<'_>, handle: Option<&str>) -> Answer {
+    pub(super) fn unreadable(&self, visit: &Visit<'_>, handle: Option<&str>, status: u16) -> Answer {
         self.fault(visit, "Sorry, that did not work")
             .say("What your browser sent could not be understood. Nothing was approved.")
             .link(self.site.path_of(handle), "Open the page again")
-            .answer(400, "unreadable")
+            .answer(status, "unreadable")
     }
 
     pub(super) fn nowhere(&self, visit: &Visit<'_>) -> Answer {

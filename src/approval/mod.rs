@@ -115,7 +115,7 @@ enum Trouble {
 }
 
 impl Approval {
-    /// Without an upstream nobody can sign in, and every page is a 404. Cookies are `__Host-` cookies where the public URL
+    /// Without an upstream nobody can sign in, and every page is a 404: so for a realm without pages hand in none. Cookies are `__Host-` cookies where the public URL
     /// is HTTPS.
     pub fn new(
         realm: Arc<Realm>,
@@ -145,9 +145,9 @@ impl Approval {
         Self { realm, decisions, provider, sessions, flows, events, site }
     }
 
-    /// What `web` answers with where a form or a query cannot be read.
-    pub fn bad_request(&self, visit: &Visit<'_>) -> Answer {
-        self.unreadable(visit, None)
+    /// What `web` answers with where a form or a query cannot be read, or has not arrived: `status` says which.
+    pub fn bad_request(&self, visit: &Visit<'_>, status: u16) -> Answer {
+        self.unreadable(visit, None, status)
     }
 
     fn finish(&self, visit: &Visit<'_>, answer: Result<Answer, Trouble>) -> Answer {

@@ -68,6 +68,9 @@ impl Approval {
     }
 
     async fn look(&self, visit: &Visit<'_>, handle: &str) -> Result<Answer, Trouble> {
+        if self.provider.is_none() {
+            return Ok(self.nowhere(visit));
+        }
         if let Some(way) = Way::of(visit.query) {
             return self.start(visit, Some(handle), way).await;
         }

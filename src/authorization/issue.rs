@@ -69,6 +69,11 @@ impl Issuer {
         Self { realm, keys, refresh_key, authorizations, random }
     }
 
+    /// The realm's name.
+    pub fn realm(&self) -> &str {
+        &self.realm.name
+    }
+
     pub fn keys(&self) -> &KeySet {
         &self.keys
     }
@@ -134,7 +139,8 @@ impl Issuer {
         let mut keep_until = expires;
         let mut refresh_token = None;
         if client.grant_types.refresh_token {
-            let expires_at = now.plus(policy.refresh_token_lifespan);
+            // counted from the first tokens on: the person was told for how long the access can be renewed (I6)
+            let expires_at = authorization.issued_at.plus(policy.refresh_token_lifespan);
             let jti = jti()?;
             refresh_token =
                 Some(self.refresh_key.sign(&self.realm.issuer, sid, &jti, expires_at).map_err(|e| fault(&e))?);
@@ -152,7 +158,8 @@ impl Issuer {
         })
     }
 
-    /// The authorization that an access token of this realm stands for, while both count.
+    /// The authorization that an access token of this realm stands for, while both count; with the token's own scope, which
+    /// a refresh may have narrowed.
     pub async fn authorization(&self, token: &str, now: Timestamp) -> Result<Authorization, Error> {
         let invalid = |cause: String| Error::new(Code::InvalidToken, "The access token is not valid").because(cause);
         let issuer = &self.realm.issuer;
@@ -163,9 +170,11 @@ impl Issuer {
         }
         let key = Table::<Authorization>::key(&self.realm.name, &token.sid);
         let authorization = self.authorizations.get(key).await?;
-        authorization
+        let authorization = authorization
             .filter(|authorization| *authorization.client_id == token.azp && now < authorization.keep_until)
-            .ok_or_else(|| invalid("no such authorization".into()))
+            .ok_or_else(|| invalid("no such authorization".into()))?;
+        let scope = Scope::parse(&token.scope).map_err(|fault| invalid(fault.to_string()))?;
+        Ok(Authorization { scope, ..authorization })
     }
 
     /// The authorization that a refresh token names, whether or not the token still counts.

@@ -13,6 +13,7 @@ use crate::{
     clock::Timestamp,
     event::{Event, Events},
     http::Http,
+    jose,
     keycloak::channel::{FAILED_TO_SEND, UNEXPECTED_RESPONSE},
     keys::KeySet,
     oauth::Scope,
@@ -30,8 +31,8 @@ pub struct Ask<'a> {
     pub acr_values: Option<&'a str>,
     /// The approval handle: it is in the link.
     pub handle: &'a str,
-    /// The device service's right to call back; no other channel is given it.
-    pub channel_token: &'a str,
+    /// The device service's right to call back, from [`Channels::bearer`]; no other channel is given it.
+    pub bearer: Option<&'a str>,
     /// The same for all attempts to tell of this request. No secret, no dot.
     pub webhook_id: &'a str,
     pub now: Timestamp,
@@ -63,6 +64,8 @@ enum NotAsked {
 pub struct Channels {
     realm: Arc<str>,
     channels: Vec<Channel>,
+    /// Where a device service is asked.
+    bearers: Option<keycloak::Bearers>,
     events: Events,
 }
 
@@ -79,11 +82,31 @@ impl Channels {
             realm::Channel::Webhook { url, secret } => {
                 Channel::Webhook(webhook::Webhook::new(realm, url.clone(), secret, outbox.clone()))
             }
-            realm::Channel::Keycloak { url } => {
-                Channel::Keycloak(keycloak::Keycloak::new(realm, url.clone(), Arc::clone(&keys), http.clone()))
-            }
+            realm::Channel::Keycloak { url } => Channel::Keycloak(keycloak::Keycloak::new(url.clone(), http.clone())),
         });
-        Self { realm: Arc::clone(&realm.name), channels: channels.collect(), events }
+        let channels: Vec<_> = channels.collect();
+        let asks_device = channels.iter().any(|channel| matches!(channel, Channel::Keycloak(_)));
+        let bearers = asks_device.then(|| keycloak::Bearers::new(realm, keys));
+        Self { realm: Arc::clone(&realm.name), channels, bearers, events }
+    }
+
+    /// The token with which a device service calls back (I1); `None` where the realm asks none, or the user has no `sub`
+    /// before the sign-in. `jti` is a new identifier.
+    pub fn bearer(
+        &self,
+        client: &Client,
+        user: &User,
+        jti: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<Option<String>, jose::NotSigned> {
+        let (Some(bearers), Some(sub)) = (&self.bearers, user.sub.as_deref()) else { return Ok(None) };
+        bearers.sign(client, sub, jti, now, expires).map(Some)
+    }
+
+    /// Whether the realm asks a device service now.
+    pub const fn has_device_service(&self) -> bool {
+        self.bearers.is_some()
     }
 
     /// Asks by all of the realm's channels. A device service has 5 s to answer; a webhook is not waited for.

@@ -5,15 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{
-    keycloak::{ChannelBearer, verify_bearer},
-    *,
-};
+use super::*;
 use crate::{
     clock::Clock,
     event::Audit,
     http::Outbound,
-    jose,
     keys::{Algorithm, SigningKey},
     outbox::{
         Limits,
@@ -34,7 +30,6 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// A realm with these channels, a request that is right for all of them, and what they were built from.
 struct World {
     channels: Channels,
-    keys: Arc<KeySet>,
     clock: Clock,
     events: Events,
     client: Client,
@@ -79,7 +74,6 @@ fn world_at(clock: Clock, channels: Vec<realm::Channel>, limits: Limits) -> Worl
     let outbox = Outbox::start(http.clone(), events.clone(), clock.clone(), limits);
     World {
         channels: Channels::new(&realm, Arc::clone(&keys), http, outbox, events.clone()),
-        keys,
         clock,
         events,
         client: Client {
@@ -111,6 +105,8 @@ fn world_at(clock: Clock, channels: Vec<realm::Channel>, limits: Limits) -> Worl
 impl World {
     async fn ask(&self) -> Result<(), AllFailed> {
         let now = self.clock.now();
+        let expires = now.plus(Duration::from_secs(90));
+        let bearer = self.channels.bearer(&self.client, &self.user, "channel-token", now, expires).unwrap();
         let request = Ask {
             client: &self.client,
             user: &self.user,
@@ -118,10 +114,10 @@ impl World {
             binding_message: Some("hold-A1"),
             acr_values: Some("gold"),
             handle: "handle",
-            channel_token: "channel-token",
+            bearer: bearer.as_deref(),
             webhook_id: "req_1",
             now,
-            expires: now.plus(Duration::from_secs(90)),
+            expires,
             additional: &self.additional,
         };
         self.channels.ask(&request).await
@@ -309,45 +305,4 @@ async fn each_attempt_of_a_webhook_verifies_with_the_official_library() {
     assert_eq!(first.headers["webhook-id"], second.headers["webhook-id"]);
     assert_ne!(first.headers["webhook-timestamp"], second.headers["webhook-timestamp"]);
     assert!(official.verify(b"{}", &first.headers).is_err());
-}
-
-#[tokio::test]
-async fn the_bearer_of_a_callback() {
-    let mut stub = Stub::answering(&[CREATED]).await;
-    let world = world(vec![device(&stub)], Limits::default());
-    world.ask().await.unwrap();
-    let token = bearer_of(&stub.next().await);
-    let verify = |token: &str, issuer: &str, seconds| {
-        verify_bearer(&world.keys, issuer, token, Timestamp::from_seconds(seconds)).ok()
-    };
-    let verified = verify(&token, ISSUER, 1_900_000_089).unwrap();
-    let expected = ChannelBearer {
-        jti: "channel-token".into(),
-        azp: "acme-ciba-poll".into(),
-        sub: "1d513016-0118-4227-806f-b3329f88ad02".into(),
-    };
-    assert_eq!(verified, expected);
-    assert_eq!(verify(&token, ISSUER, 1_900_000_090), None, "expired");
-    assert_eq!(verify(&token, "https://id.example.com/realms/other", 1_900_000_000), None, "another realm");
-    assert_eq!(verify(&format!("{token}A"), ISSUER, 1_900_000_000), None, "broken-signature");
-
-    let key = world.keys.for_algorithm(Algorithm::ES256).unwrap();
-    let claims = part_of(&token, 1);
-    let with = |name: &str, value: Value| {
-        let mut claims = claims.clone();
-        claims[name] = value;
-        jose::sign(key, &claims).unwrap()
-    };
-    assert!(verify(&with("typ", json!("Bearer")), ISSUER, 1_900_000_000).is_some());
-    for (name, value) in [
-        ("sid", json!("authorization")), // access-token-instead
-        ("scope", json!("openid")),
-        ("typ", json!("ID")),
-        ("typ", json!("Refresh")),
-        ("aud", json!("acme-ciba-poll")),
-        ("jti", json!(1)),
-        ("azp", Value::Null),
-    ] {
-        assert_eq!(verify(&with(name, value.clone()), ISSUER, 1_900_000_000), None, "{name}: {value}");
-    }
 }

@@ -42,7 +42,11 @@ impl Ciba {
         policy::judge(client, Status::Active, &parameters.scope)?;
 
         let auth_req_id = self.identifier()?;
-        let channel_token = self.identifier()?;
+        let expires_at = now.plus(parameters.expires_in);
+        let bearer = self
+            .channels
+            .bearer(client, &user, &self.identifier()?, now, expires_at)
+            .map_err(|fault| Error::unavailable(fault.to_string()))?;
         let request = AuthenticationRequest {
             realm: Arc::clone(&self.realm.name),
             client_id: Arc::clone(&client.client_id),
@@ -51,14 +55,14 @@ impl Ciba {
             binding_message: parameters.binding_message.map(Into::into),
             acr_values: parameters.acr_values.map(Into::into),
             requested_at: now,
-            expires_at: now.plus(parameters.expires_in),
+            expires_at,
             handle: self.identifier()?.into(),
-            channel_token: channel_alias(&self.realm.name, &channel_token),
+            channel_token: bearer.as_deref().map(|bearer| channel_alias(&self.realm.name, bearer)),
         };
         let grant = Grant::new(request, self.realm.ciba.interval);
         let key = Table::<Grant>::key(&self.realm.name, &auth_req_id);
         self.keep(key, &grant).await?;
-        self.ask(client, &grant, &channel_token, params, key).await?;
+        self.ask(client, &grant, bearer.as_deref(), params, key).await?;
 
         let request = &grant.request;
         self.events.tell(Event::Requested {
@@ -140,7 +144,7 @@ impl Ciba {
         &self,
         client: &AuthenticatedClient,
         grant: &Grant,
-        channel_token: &str,
+        bearer: Option<&str>,
         params: &Params,
         key: Key,
     ) -> Result<(), Error> {
@@ -154,7 +158,7 @@ impl Ciba {
             binding_message: request.binding_message.as_deref(),
             acr_values: request.acr_values.as_deref(),
             handle: &request.handle,
-            channel_token,
+            bearer,
             webhook_id: &webhook_id,
             now: request.requested_at,
             expires: request.expires_at,

@@ -112,15 +112,19 @@ impl Decisions {
         self.decide(key, &grant, decision, approval, now).await
     }
 
-    /// The device service decides, with the token that it was sent. It vouches for the person.
-    pub async fn by_device_service(
+    /// The request that this token of a device service is for.
+    pub(super) async fn of_device_service(&self, bearer: &str) -> Result<Option<(Key, Grant)>, Unavailable> {
+        self.grants.find(channel_alias(&self.realm.name, bearer)).await
+    }
+
+    /// The device service decides the request that its token is for. It vouches for the person, whose status was just asked.
+    pub(super) async fn by_device_service(
         &self,
-        channel_token: &str,
+        (key, grant): (Key, Grant),
         decision: Decision,
+        status: Status,
         now: Timestamp,
     ) -> Result<Grant, NotDecided> {
-        let found = self.grants.find(channel_alias(&self.realm.name, channel_token)).await?;
-        let (key, grant) = found.ok_or(NotDecided::Unknown)?;
         let user = &grant.request.user;
         let Some(sub) = user.sub.clone() else {
             return Err(NotDecided::OtherPerson);
@@ -140,7 +144,7 @@ impl Decisions {
             amr: Vec::new(),
             shown: None,
         };
-        self.judge(&grant, Status::Untracked, &approval, decision, now)?;
+        self.judge(&grant, status, &approval, decision, now)?;
         self.decide(key, &grant, decision, approval, now).await
     }
 

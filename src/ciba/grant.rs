@@ -44,8 +44,8 @@ pub struct AuthenticationRequest {
     pub expires_at: Timestamp,
     /// The person's pointer to this request (I1); a link, never a right.
     pub handle: Box<str>,
-    /// The alias of the device service's token; the token itself is not kept.
-    pub channel_token: Key,
+    /// The alias of the token that a device service was given, where one was asked; the token itself is not kept.
+    pub channel_token: Option<Key>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -200,7 +200,8 @@ impl Record for Grant {
     }
 
     fn aliases(&self) -> Vec<Key> {
-        vec![handle_alias(&self.request.realm, &self.request.handle), self.request.channel_token]
+        let handle = handle_alias(&self.request.realm, &self.request.handle);
+        [handle].into_iter().chain(self.request.channel_token).collect()
     }
 
     fn groups(&self) -> Vec<Group> {
@@ -222,19 +223,19 @@ pub fn groups(request: &AuthenticationRequest) -> [Group; 3] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::realm::user::SamePerson;
 
-    const START: Timestamp = Timestamp::from_seconds(1_000);
+    pub(in crate::ciba) const START: Timestamp = Timestamp::from_seconds(1_000);
 
     fn at(seconds: f64) -> Timestamp {
         START.plus(Duration::from_secs_f64(seconds))
     }
 
-    fn grant() -> Grant {
+    pub(in crate::ciba) fn grant() -> Grant {
         let identity = Identity { iss: "https://op".into(), sub: "1".into() };
         let user = User {
             sub: Some("1".into()),
@@ -252,12 +253,12 @@ mod tests {
             requested_at: START,
             expires_at: at(120.0),
             handle: "h".into(),
-            channel_token: channel_alias("r", "t"),
+            channel_token: Some(channel_alias("r", "t")),
         };
         Grant::new(request, Duration::from_secs(5))
     }
 
-    fn approval(now: Timestamp) -> Arc<Approval> {
+    pub(in crate::ciba) fn approval(now: Timestamp) -> Arc<Approval> {
         Arc::new(Approval {
             at: now,
             via: Via::Page,

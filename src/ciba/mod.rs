@@ -2,7 +2,7 @@
 //! the grant and asks the person, `decide` takes the decision, `redeem` gives the tokens. `grant` is the state machine.
 
 mod authenticate;
-pub mod callback;
+mod callback;
 pub mod decide;
 pub mod grant;
 mod limits;
@@ -17,7 +17,7 @@ pub use self::{grant::Grant, limits::WrongCodes};
 use crate::{
     authorization::Issuer,
     channel::Channels,
-    ciba::limits::UserCodeLimit,
+    ciba::{decide::Decisions, limits::UserCodeLimit},
     event::Events,
     oauth::Error,
     random::Random,
@@ -32,6 +32,7 @@ pub struct Ciba {
     lookups: Lookups,
     channels: Channels,
     grants: Arc<Table<Grant>>,
+    decisions: Decisions,
     user_codes: UserCodeLimit,
     hashing: Semaphore,
     issuer: Arc<Issuer>,
@@ -46,6 +47,7 @@ impl Ciba {
         lookups: Lookups,
         channels: Channels,
         grants: Arc<Table<Grant>>,
+        decisions: Decisions,
         wrong_codes: Arc<Table<WrongCodes>>,
         issuer: Arc<Issuer>,
         events: Events,
@@ -53,7 +55,7 @@ impl Ciba {
     ) -> Self {
         let user_codes = UserCodeLimit::new(Arc::clone(&realm.name), wrong_codes);
         let hashing = Semaphore::new(authenticate::HASHING);
-        Self { realm, lookups, channels, grants, user_codes, hashing, issuer, events, random }
+        Self { realm, lookups, channels, grants, decisions, user_codes, hashing, issuer, events, random }
     }
 }
 

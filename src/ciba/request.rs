@@ -104,14 +104,32 @@ fn is_shown(c: char) -> bool {
     use unicode_properties::GeneralCategory::{
         CurrencySymbol, LineSeparator, MathSymbol, ModifierSymbol, ParagraphSeparator,
     };
+    if is_invisible(c) {
+        return false;
+    }
     match c.general_category_group() {
         GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number | GeneralCategoryGroup::Punctuation => true,
-        // variation selectors turn digits and signs into emoji
-        GeneralCategoryGroup::Mark => !matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{20e3}'),
+        // turns digits and signs into emoji
+        GeneralCategoryGroup::Mark => c != '\u{20e3}',
         GeneralCategoryGroup::Separator => !matches!(c.general_category(), LineSeparator | ParagraphSeparator),
         GeneralCategoryGroup::Symbol => matches!(c.general_category(), CurrencySymbol | MathSymbol | ModifierSymbol),
         GeneralCategoryGroup::Other => false,
     }
+}
+
+/// Letters and marks that show nothing (Unicode's `Default_Ignorable_Code_Point`): fillers, joiners, variation selectors.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{34f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{e0100}'..='\u{e01ef}'
+    )
 }
 
 fn acr_values(params: &Params) -> Result<Option<&str>, Error> {

@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use super::start;
 use crate::{
     config::{self, Config, Fault, Found, Realms},
-    http::Http,
     realm::{Channel, Lookup, Realm},
 };
 
@@ -36,15 +36,14 @@ fn report(args: &Args) -> (String, u8) {
         Err(faults) => return (faulty(&faults.0), 2),
     };
     let realms = config::load_realms(&config);
-    let faults: Vec<Fault> = realms.faults().cloned().chain(outbound_fault(&config, args)).collect();
+    let faults: Vec<Fault> = realms.faults().cloned().chain(unusable(&config, &args.config)).collect();
     if faults.is_empty() { (sound(&config, &realms), 0) } else { (faulty(&faults), 2) }
 }
 
-/// Trust roots that look like PEM and are none are only found out by the client that is to use them.
-fn outbound_fault(config: &Config, args: &Args) -> Option<Fault> {
-    let cause = Http::new(&config.outbound).err()?.to_string();
-    let (file, key) = (args.config.display().to_string(), Some("outbound".into()));
-    Some(Fault { file, line: None, key, cause, remedy: "correct the file that is named, or remove it".into() })
+/// Certificates and keys that look like PEM and are none, or do not belong together, are only found out by using them.
+pub(super) fn unusable(config: &Config, file: &Path) -> impl Iterator<Item = Fault> {
+    let tls = config.tls.as_ref().and_then(|tls| start::tls_config(tls, file).err());
+    tls.into_iter().chain(start::http(config, file).err())
 }
 
 fn faulty(faults: &[Fault]) -> String {
@@ -124,7 +123,7 @@ fn counted(number: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::fs;
 
     use super::*;
 

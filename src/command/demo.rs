@@ -151,7 +151,8 @@ async fn serve(parts: Parts, announce: impl FnOnce()) -> Result<(), NotStarted> 
         warnings: Vec::new(),
     };
     logging::start(&config);
-    let gateway = start::gateway(&config, StateFolder::none(Random::system()), Audit::Off)?;
+    let http = Http::new(&config.outbound).map_err(NotStarted::because)?;
+    let gateway = start::gateway(http, StateFolder::none(Random::system()), Audit::Off)?;
     let building = Arc::clone(&gateway);
     let not_built = tokio::task::spawn_blocking(move || building.serve(vec![Arc::new(realm)], &[]));
     if let Some(fault) = not_built.await.map_err(NotStarted::because)?.first() {

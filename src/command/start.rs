@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     clock::Clock,
-    config::{Config, Tls},
+    config::{Config, Fault, Tls},
     event::{Audit, Events},
     gateway::{Gateway, Parts, Tables},
     http::Http,
@@ -45,10 +45,9 @@ impl NotStarted {
 }
 
 /// A gateway without realms yet. Call it within a tokio runtime.
-pub(super) fn gateway(config: &Config, state: StateFolder, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
+pub(super) fn gateway(http: Http, state: StateFolder, audit: Audit) -> Result<Arc<Gateway>, NotStarted> {
     let (clock, random) = (Clock::system(), Random::system());
     let events = Events::new(audit, clock.clone());
-    let http = Http::new(&config.outbound).map_err(NotStarted::because)?;
     let sealing_key = state.sealing_key().map_err(NotStarted::because)?;
     let sealer = Sealer::new(&sealing_key, random.clone()).map_err(NotStarted::because)?;
     Ok(Arc::new(Gateway::new(Parts {
@@ -71,12 +70,32 @@ pub(super) async fn bind(address: std::net::SocketAddr, option: &str) -> Result<
     })
 }
 
+/// What only using it shows to be wrong in the configuration `file`.
+fn fault(file: &Path, key: &str, cause: impl std::fmt::Display, remedy: &str) -> Fault {
+    let (file, key) = (file.display().to_string(), Some(key.to_owned()));
+    Fault { file, line: None, key, cause: cause.to_string(), remedy: remedy.to_owned() }
+}
+
 /// The certificate as it is on disk now.
-pub(super) fn tls_config(tls: &Tls) -> Result<Arc<server::ServerConfig>, NotStarted> {
-    let read = |path: &Path| std::fs::read(path).map_err(|error| NotStarted(format!("{}: {error}", path.display())));
-    let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?)
-        .map_err(|fault| NotStarted(format!("[tls]: {fault}")))?;
-    Ok(Arc::new(config))
+pub(super) fn tls_config(tls: &Tls, file: &Path) -> Result<Arc<server::ServerConfig>, Fault> {
+    let remedy = "name the PEM files of a certificate with its chain, and of its private key";
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| fault(file, "tls", format!("{}: {error}", path.display()), remedy))
+    };
+    let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?);
+    config.map(Arc::new).map_err(|cause| fault(file, "tls", cause, remedy))
+}
+
+/// The outbound client.
+pub(super) fn http(config: &Config, file: &Path) -> Result<Http, Fault> {
+    let remedy = "correct the file that is named, or remove it";
+    Http::new(&config.outbound).map_err(|cause| fault(file, "outbound", cause, remedy))
+}
+
+/// The state folder, made where it is missing.
+pub(super) fn state(config: &Config, file: &Path) -> Result<StateFolder, Fault> {
+    let remedy = "name a folder that is there or can be made";
+    StateFolder::open(&config.state, Random::system()).map_err(|cause| fault(file, "state", cause, remedy))
 }
 
 /// The running gateway's listeners.
@@ -96,10 +115,17 @@ pub(super) async fn serve(
 ) {
     let ready = Arc::new(AtomicBool::new(true));
     let background = tokio::spawn(background(Arc::clone(&gateway)));
+    let defaults = server::Settings::default();
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let connections = connections(defaults.connections, &limits);
+    if connections < defaults.connections {
+        tracing::warn!(connections, "The system's limit of open files allows fewer connections than usual; raise it");
+    }
     let settings = server::Settings {
         tls: listeners.tls,
         trusted_proxies: config.trusted_proxies.clone(),
-        ..server::Settings::default()
+        connections,
+        ..defaults
     };
     let management = listeners.management.map(|listener| {
         let routes = web::management::routes(Arc::clone(&gateway), Arc::clone(&ready));
@@ -122,7 +148,18 @@ pub(super) async fn serve(
         management.abort();
     }
     background.abort();
+    let events = gateway.parts().events.clone();
+    let _ = tokio::task::spawn_blocking(move || events.written()).await;
     tracing::info!(how = ?stopped, "Stopped");
+}
+
+/// Connections at a time, `most` of them. A quarter of the descriptors that the process may open is left for outgoing calls
+/// and for files: whoever opens connections and says nothing must not stop those. `limits` is as in `/proc/self/limits`;
+/// where the system tells nothing there, `most` stands.
+fn connections(most: usize, limits: &str) -> usize {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft: Option<usize> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    soft.map_or(most, |soft| most.min(soft - soft / 4))
 }
 
 /// Once a second: what is past its time is forgotten.
@@ -161,4 +198,22 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static,
             std::process::exit(1);
         });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_left_for_others_than_connections() {
+        let table = [
+            ("Max open files            1024                 524288               files", 768),
+            ("Max processes  1  1  processes\nMax open files  1000000  1000000  files", 10_240),
+            ("Max open files            unlimited            unlimited            files", 10_240),
+            ("", 10_240),
+        ];
+        for (limits, expected) in table {
+            assert_eq!(connections(10_240, limits), expected, "{limits}");
+        }
+    }
 }

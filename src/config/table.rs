@@ -85,8 +85,9 @@ impl<'t> Table<'t> {
         Self { source, path: String::new(), line: None, entries: document.get_ref(), known: RefCell::default() }
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+    /// Whether the key is there; it counts as known from now on.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
     }
 
     /// Whether the key's value is one of these words.

@@ -1,4 +1,4 @@
-//! The audit trail: one JSON object for each request, decision, redemption and refusal.
+//! The audit trail: one JSON object for each request, decision, redemption, refresh and refusal.
 //!
 //! Members: `time` (RFC 3339), `type`, `realm`, and as known `client`, `sub`, `scope`, `decision`, `via`, `shown` (the digest
 //! of what the person was shown), `sid`, `error`. Writing never holds a request up: lines wait in a bounded queue for a
@@ -6,10 +6,8 @@
 
 use std::{
     io::{BufWriter, Write},
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel},
-    },
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -20,10 +18,21 @@ use crate::clock::Clock;
 /// Where audit records go.
 pub enum Audit {
     Off,
-    Queue(SyncSender<String>),
-    /// For tests.
-    Kept(Mutex<Vec<String>>),
+    Queue(SyncSender<Line>),
 }
+
+/// What waits in the queue.
+#[derive(Debug)]
+pub enum Line {
+    Record(String),
+    /// Somebody wants to know when all lines before it are written.
+    Written(SyncSender<()>),
+}
+
+/// How long the writer lets lines gather: a thread that is woken for each one costs more than what the line is about.
+const GATHER: Duration = Duration::from_millis(20);
+/// How long the end of the program waits for the last lines.
+const LAST: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Record<'a> {
@@ -65,11 +74,19 @@ impl Audit {
         match self {
             Self::Off => {}
             Self::Queue(sender) => {
-                if sender.try_send(line).is_err() {
+                if sender.try_send(Line::Record(line)).is_err() {
                     tracing::error!("An audit record was dropped: standard output does not take them");
                 }
             }
-            Self::Kept(lines) => lines.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        }
+    }
+
+    /// Waits until what was recorded is written, two seconds at most. Blocking.
+    pub(super) fn written(&self) {
+        let Self::Queue(sender) = self else { return };
+        let (all, written) = sync_channel(1);
+        if sender.try_send(Line::Written(all)).is_err() || written.recv_timeout(LAST).is_err() {
+            tracing::error!("The last audit records may not have been written");
         }
     }
 }
@@ -116,30 +133,38 @@ fn record_of<'a>(event: &Event<'a>, clock: &Clock) -> Option<Record<'a>> {
             sid: Some(sid),
             ..empty("redemption", realm)
         },
+        Event::Refreshed { realm, client, sub, scope, sid } => Record {
+            client: Some(client),
+            sub: Some(sub),
+            scope: Some(scope.to_string()),
+            sid: Some(sid),
+            ..empty("refresh", realm)
+        },
+        Event::TokenRefused { realm, client, error } => {
+            Record { client, error: Some(error.code().as_str()), ..empty("token_refused", realm) }
+        }
         _ => return None,
     })
 }
 
-/// Writes what is queued, and flushes whenever nothing more is waiting.
-fn write_lines(lines: &Receiver<String>, to: impl Write) {
+/// Writes what is queued: waits for a line, lets more gather, writes and flushes all of them.
+fn write_lines(lines: &Receiver<Line>, to: impl Write) {
     let mut to = BufWriter::new(to);
-    loop {
-        let line = match lines.try_recv() {
-            Ok(line) => line,
-            Err(TryRecvError::Empty) => {
-                let _ = to.flush();
-                match lines.recv() {
-                    Ok(line) => line,
-                    Err(RecvError) => return,
-                }
-            }
-            Err(TryRecvError::Disconnected) => {
-                let _ = to.flush();
-                return;
-            }
-        };
-        if writeln!(to, "{line}").is_err() {
-            tracing::error!("Audit records cannot be written to standard output");
+    while let Ok(first) = lines.recv() {
+        if matches!(first, Line::Record(_)) {
+            std::thread::sleep(GATHER);
         }
+        for line in [first].into_iter().chain(lines.try_iter()) {
+            let done = match line {
+                Line::Record(record) => writeln!(to, "{record}"),
+                Line::Written(all) => to.flush().map(|()| {
+                    let _ = all.send(());
+                }),
+            };
+            if done.is_err() {
+                tracing::error!("Audit records cannot be written to standard output");
+            }
+        }
+        let _ = to.flush();
     }
 }

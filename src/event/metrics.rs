@@ -53,6 +53,7 @@ pub(super) struct Metrics {
     decisions: Family<OfDecision, Counter>,
     refused_decisions: Family<OfRealm, Counter>,
     polls: Family<Of, Counter>,
+    token_requests: Family<Of, Counter>,
     pending: Family<OfRealm, Gauge>,
     sign_ins: Family<Of, Counter>,
     upstream: Family<OfOperation, Counter>,
@@ -72,6 +73,7 @@ impl Metrics {
             decisions: Family::default(),
             refused_decisions: Family::default(),
             polls: Family::default(),
+            token_requests: Family::default(),
             pending: Family::default(),
             sign_ins: Family::default(),
             upstream: Family::default(),
@@ -88,6 +90,11 @@ impl Metrics {
         registry.register("ciba_decisions", "Decisions by kind and origin", metrics.decisions.clone());
         registry.register("ciba_refused_decisions", "Decisions that were refused", metrics.refused_decisions.clone());
         registry.register("ciba_polls", "Token requests with the CIBA grant by result", metrics.polls.clone());
+        registry.register(
+            "token_requests",
+            "Token requests that are no poll by result",
+            metrics.token_requests.clone(),
+        );
         registry.register("ciba_pending_requests", "Undecided requests", metrics.pending.clone());
         registry.register("sign_ins", "Sign-ins at the upstream by result", metrics.sign_ins.clone());
         registry.register(
@@ -115,6 +122,8 @@ impl Metrics {
             }
             Event::Polled { realm, error, .. } => self.of(&self.polls, realm, error.code().as_str()),
             Event::Redeemed { realm, .. } => self.of(&self.polls, realm, "tokens"),
+            Event::Refreshed { realm, .. } => self.of(&self.token_requests, realm, "refreshed"),
+            Event::TokenRefused { realm, error, .. } => self.of(&self.token_requests, realm, error.code().as_str()),
             Event::SignedIn { realm, failure, .. } => self.of(&self.sign_ins, realm, result(failure)),
             Event::Upstream { realm, operation, fault } => self.operation(&self.upstream, realm, operation, fault),
             Event::Channel { realm, channel, fault } => self.operation(&self.channels, realm, channel, fault),

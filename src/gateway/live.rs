@@ -69,6 +69,7 @@ impl LiveRealm {
             Lookups::new(&realm, http.clone(), events.clone(), clock.clone()),
             Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
             Arc::clone(&tables.grants),
+            decisions.clone(),
             Arc::clone(&tables.wrong_codes),
             Arc::clone(&issuer),
             events.clone(),

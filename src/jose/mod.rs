@@ -16,6 +16,12 @@ use crate::{clock::Timestamp, keys::KeySet, keys::SigningKey};
 #[error("the token could not be signed: {0}")]
 pub struct NotSigned(String);
 
+impl NotSigned {
+    pub fn because(fault: &impl ToString) -> Self {
+        Self(fault.to_string())
+    }
+}
+
 /// A token that is not ours, not now or not for this use.
 #[derive(Debug, thiserror::Error)]
 #[error("the token is not accepted: {0}")]

@@ -28,7 +28,7 @@ pub enum SamePerson {
     Sub { iss: Box<str>, sub: Box<str> },
     /// The upstream's `preferred_username` equals the hint.
     PreferredUsername { iss: Box<str>, preferred_username: Box<str> },
-    /// The upstream's verified `email` equals the hint, in lower case.
+    /// The upstream's verified `email` equals the hint, both with ASCII letters in lower case.
     Email { iss: Box<str>, email: Box<str> },
 }
 
@@ -123,10 +123,11 @@ impl SignIn {
 }
 
 impl Claims {
-    /// The e-mail address in lower case, if the provider says that it is verified and it holds exactly one `@`.
+    /// The e-mail address, its ASCII letters in lower case, if the provider says that it is verified and it holds exactly one
+    /// `@`. Other letters stay as they are: the lower case of the Kelvin sign (U+212A) is `k`, which is another address.
     pub fn verified_email(&self) -> Option<Box<str>> {
         let email = self.email.as_ref().filter(|_| self.email_verified == Some(true))?;
-        (email.matches('@').count() == 1).then(|| email.to_lowercase().into())
+        (email.matches('@').count() == 1).then(|| email.to_ascii_lowercase().into())
     }
 }
 
@@ -152,6 +153,7 @@ mod tests {
         let name = Claims { preferred_username: Some("alice".into()), ..Claims::default() };
         let identity = |iss: &str, sub: &str| SamePerson::Identity(Identity { iss: iss.into(), sub: sub.into() });
         let email = || SamePerson::Email { iss: iss.clone(), email: "a@x.example".into() };
+        let mail_of_k = || SamePerson::Email { iss: iss.clone(), email: "k@x.example".into() };
         let username = || SamePerson::PreferredUsername { iss: iss.clone(), preferred_username: "alice".into() };
         let table = [
             ("same issuer and sub", identity("https://op", "1"), signed_in("1", Claims::default()), true),
@@ -164,6 +166,7 @@ mod tests {
                 false,
             ),
             ("verified e-mail, other case", email(), signed_in("9", mail("A@X.example", Some(true))), true),
+            ("e-mail that looks alike", mail_of_k(), signed_in("9", mail("\u{212a}@x.example", Some(true))), false),
             ("e-mail not verified", email(), signed_in("9", mail("a@x.example", Some(false))), false),
             ("e-mail of unknown state", email(), signed_in("9", mail("a@x.example", None)), false),
             ("two @", email(), signed_in("9", mail("a@x.example@evil.example", Some(true))), false),

@@ -45,8 +45,8 @@ const READ_AHEAD: usize = 64 * 1024;
 /// HTTP/2: requests at a time on one connection, and the rhythm in which a silent peer is asked whether it is there.
 const STREAMS: u32 = 64;
 const PING: Duration = Duration::from_secs(20);
-/// At a stop, for a connection that has not sent a whole header yet: its request may be on the way.
-const FRESH: Duration = Duration::from_secs(1);
+/// At an end, for a connection on which no request is under way: one may be on its way, or the last answer.
+const QUIET: Duration = Duration::from_secs(1);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -113,11 +113,16 @@ where
     let (activity, settings) = (&Activity::new(), &*settings);
     let service = TowerToHyperService::new(service);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        activity.begin();
+        let under_way = activity.begin();
         let mut peer = peer.clone();
         peer.address = peer.address.map(|it| forwarded::address(it, request.headers(), &settings.trusted_proxies));
         request.extensions_mut().insert(peer);
-        service.call(request)
+        let answer = service.call(request);
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
     });
     let stream = TokioIo::new(stream);
     if is_h2 {
@@ -154,17 +159,23 @@ async fn drive(
         () = activity.idle(settings) => false,
         _ = stop.changed() => true,
     };
-    let grace = match (activity.last(), stopped) {
-        (Some(_), _) => settings.drain,
-        (None, true) => FRESH.min(settings.drain),
-        // not one header in the time that was given for it
-        (None, false) => return Ended::Closed,
-    };
+    if activity.last().is_none() && !stopped {
+        return Ended::Closed; // not one header in the time that was given for it
+    }
     connection.as_mut().graceful_shutdown();
-    match timeout(grace, connection).await {
-        Ok(ended) => closed(ended),
-        Err(_) if activity.last().is_some() => Ended::Cut,
-        Err(_) => Ended::Closed,
+    // A peer that is gone answers nothing, and HTTP/2 would wait for it.
+    let quiet = async {
+        let mut times = 0;
+        while times < 2 {
+            sleep(QUIET).await;
+            times = if activity.is_any_under_way() { 0 } else { times + 1 };
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = connection => closed(ended),
+        () = quiet => Ended::Closed,
+        () = sleep(settings.drain) => if activity.is_any_under_way() { Ended::Cut } else { Ended::Closed },
     }
 }
 
@@ -175,21 +186,29 @@ fn closed(ended: Result<(), hyper::Error>) -> Ended {
     Ended::Closed
 }
 
-/// When the last request began.
+/// When the last request began, and whether one is under way.
 struct Activity {
     opened: Instant,
     /// In milliseconds since `opened`, plus one; zero: there was none.
     last: AtomicU64,
+    /// One more than there are requests under way.
+    under_way: Arc<()>,
 }
 
 impl Activity {
     fn new() -> Self {
-        Self { opened: Instant::now(), last: AtomicU64::new(0) }
+        Self { opened: Instant::now(), last: AtomicU64::new(0), under_way: Arc::default() }
     }
 
-    fn begin(&self) {
+    /// To be dropped when the request has its answer.
+    fn begin(&self) -> Arc<()> {
         let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.last.store(millis + 1, Ordering::Relaxed);
+        Arc::clone(&self.under_way)
+    }
+
+    fn is_any_under_way(&self) -> bool {
+        Arc::strong_count(&self.under_way) > 1
     }
 
     fn last(&self) -> Option<Instant> {

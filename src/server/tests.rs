@@ -401,6 +401,26 @@ async fn http_2_closes_when_idle_and_finishes_requests_at_a_stop() {
 }
 
 #[tokio::test]
+async fn an_http_2_peer_that_is_gone_does_not_delay_a_stop() {
+    let certificate = certificate();
+    let world = World::new(tls_settings(&certificate)).await;
+    let mut stream = handshake(&world, &certificate.0, &[&TLS13], &["h2"], |_| true).await.unwrap();
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // HEADERS, the stream's and the header's last, of HPACK's `GET`, `https`, `/` and `:authority: localhost`
+    let get = [&[0, 0, 14, 1, 5, 0, 0, 0, 1, 0x82, 0x87, 0x84, 0x41, 9], b"localhost".as_slice()].concat();
+    stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &settings, &get].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(&[0, 0, 0, 0, 1]) && !answer.windows(9).any(|frame| frame[3] == 1 && frame[8] == 1) {
+        let mut buffer = [0; 4096];
+        let read = timeout(LONG, stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(read > 0, "the request is answered: {answer:?}");
+        answer.extend_from_slice(&buffer[..read]);
+    }
+    // from now on it reads nothing and says nothing
+    assert_eq!(world.stop().await, Stopped::Drained);
+}
+
+#[tokio::test]
 async fn new_connections_see_a_swapped_certificate() {
     let (old, new) = (certificate(), certificate());
     let settings = tls_settings(&old);

@@ -8,6 +8,7 @@ use crate::{
     ciba::Ciba,
     client_auth::AuthenticatedClient,
     clock::Timestamp,
+    event::Events,
     oauth::{CIBA_GRANT_TYPE, Code, Error, Params, REFRESH_TOKEN_GRANT_TYPE, response::TokenResponse},
 };
 
@@ -34,12 +35,13 @@ impl GrantType {
 pub async fn token(
     ciba: &Ciba,
     issuer: &Issuer,
+    events: &Events,
     client: &AuthenticatedClient,
     params: &Params,
     now: Timestamp,
 ) -> Result<TokenResponse, Error> {
     match GrantType::of(params)? {
         GrantType::Ciba => ciba.redeem(client, params, now).await,
-        GrantType::RefreshToken => refresh::refresh(ciba, issuer, client, params, now).await,
+        GrantType::RefreshToken => refresh::refresh(ciba, issuer, events, client, params, now).await,
     }
 }

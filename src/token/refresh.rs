@@ -1,10 +1,11 @@
 //! The refresh token grant (RFC 6749 6): client, user and policy are judged again (I4), then the token rotates.
 
 use crate::{
-    authorization::Issuer,
+    authorization::{Authorization, Issuer},
     ciba::Ciba,
     client_auth::AuthenticatedClient,
     clock::Timestamp,
+    event::{Event, Events},
     oauth::{Code, Error, Params, Scope, response::TokenResponse},
     realm::policy,
 };
@@ -12,10 +13,33 @@ use crate::{
 pub(super) async fn refresh(
     ciba: &Ciba,
     issuer: &Issuer,
+    events: &Events,
     client: &AuthenticatedClient,
     params: &Params,
     now: Timestamp,
 ) -> Result<TokenResponse, Error> {
+    let realm = issuer.realm();
+    match exchange(ciba, issuer, client, params, now).await {
+        Ok((tokens, sid, Authorization { sub, scope, .. })) => {
+            let client = &client.client_id;
+            events.tell(Event::Refreshed { realm, client, sub: &sub, scope: &scope, sid: &sid });
+            Ok(tokens)
+        }
+        Err(error) => {
+            events.tell(Event::TokenRefused { realm, client: Some(&client.client_id), error: &error });
+            Err(error)
+        }
+    }
+}
+
+/// The new tokens, and the authorization that they name by `sid`, with their scope.
+async fn exchange(
+    ciba: &Ciba,
+    issuer: &Issuer,
+    client: &AuthenticatedClient,
+    params: &Params,
+    now: Timestamp,
+) -> Result<(TokenResponse, String, Authorization), Error> {
     if !client.grant_types.refresh_token {
         return Err(Error::new(Code::UnauthorizedClient, "The client may not use this grant type"));
     }
@@ -27,7 +51,9 @@ pub(super) async fn refresh(
     let scope = narrower(params, &authorization.scope)?;
     let status = ciba.status(&authorization.user).await?;
     policy::judge(client, status, scope.as_ref().unwrap_or(&authorization.scope))?;
-    issuer.rotate(client, &sid, &jti, scope.as_ref(), now).await
+    let tokens = issuer.rotate(client, &sid, &jti, scope.as_ref(), now).await?;
+    let scope = scope.unwrap_or(authorization.scope);
+    Ok((tokens, sid, Authorization { scope, ..authorization }))
 }
 
 /// The scope asked for, which must be within the one granted.

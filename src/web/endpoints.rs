@@ -1,6 +1,6 @@
 //! Each endpoint: from the call of its kind to the feature, and from its result to a reply.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::{
@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     approval::{self, Answer, Visit},
-    ciba,
     client_auth::AuthenticatedClient,
     event::Event,
     keycloak,
@@ -21,18 +20,24 @@ use crate::{
 pub(super) async fn token(call: Call) -> Reply {
     match call.form() {
         Ok(params) => token_request(&call, &params).await,
-        Err(error) => refusal(&call, &error),
+        Err(error) => token_refused(&call, &error),
     }
 }
 
 async fn token_request(call: &Call, params: &Params) -> Reply {
     let client = match GrantType::of(params).and_then(|_| call.client(params)) {
         Ok(client) => client,
-        Err(error) => return refusal(call, &error),
+        Err(error) => return token_refused(call, &error),
     };
-    let live = &call.live;
-    let result = token::token(&live.ciba, &live.issuer, &client, params, call.now).await;
+    let (live, events) = (&call.live, &call.gateway.parts().events);
+    let result = token::token(&live.ciba, &live.issuer, events, &client, params, call.now).await;
     of_client(call, &client, result)
+}
+
+/// Before it is known who asks.
+fn token_refused(call: &Call, error: &Error) -> Reply {
+    call.gateway.parts().events.tell(Event::TokenRefused { realm: &call.live.realm.name, client: None, error });
+    refusal(call, error)
 }
 
 /// `POST /{realm}/bc-authorize`; with a `grant_type` it is a token request, since a widely read page prints it so.
@@ -75,8 +80,7 @@ pub(super) async fn callback(call: Call) -> Reply {
         }
         let bearer = token::userinfo::bearer(authorization).ok();
         let body = call.body.as_ref().map_err(Clone::clone)?;
-        let events = &call.gateway.parts().events;
-        ciba::callback::callback(&live.realm, live.keys(), &live.decisions, events, bearer, body, call.now).await
+        live.ciba.callback(bearer, body, call.now).await
     };
     match result.await {
         Ok(client) => {
@@ -126,7 +130,10 @@ fn refusal(call: &Call, error: &Error) -> Reply {
 pub(super) async fn inbox(call: Call) -> Reply {
     let browser = Browser::of(&call, false);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
-    answered(if browser.readable { approval.inbox(&visit).await } else { approval.bad_request(&visit) })
+    answered(match browser.unreadable {
+        None => approval.inbox(&visit).await,
+        Some(status) => approval.bad_request(&visit, status),
+    })
 }
 
 /// `GET /{realm}/approvals/{handle}`
@@ -134,7 +141,10 @@ pub(super) async fn request(call: Call) -> Reply {
     let browser = Browser::of(&call, false);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
     let handle = call.handle.as_deref().unwrap_or_default();
-    answered(if browser.readable { approval.request(&visit, handle).await } else { approval.bad_request(&visit) })
+    answered(match browser.unreadable {
+        None => approval.request(&visit, handle).await,
+        Some(status) => approval.bad_request(&visit, status),
+    })
 }
 
 /// `POST /{realm}/approvals/{handle}`
@@ -142,10 +152,9 @@ pub(super) async fn decide(call: Call) -> Reply {
     let browser = Browser::of(&call, true);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
     let handle = call.handle.as_deref().unwrap_or_default();
-    answered(if browser.readable {
-        approval.decide(&visit, handle, &browser.form).await
-    } else {
-        approval.bad_request(&visit)
+    answered(match browser.unreadable {
+        None => approval.decide(&visit, handle, &browser.form).await,
+        Some(status) => approval.bad_request(&visit, status),
     })
 }
 
@@ -153,17 +162,19 @@ pub(super) async fn decide(call: Call) -> Reply {
 pub(super) async fn sign_in_callback(call: Call) -> Reply {
     let browser = Browser::of(&call, false);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
-    answered(if browser.readable { approval.sign_in_callback(&visit).await } else { approval.bad_request(&visit) })
+    answered(match browser.unreadable {
+        None => approval.sign_in_callback(&visit).await,
+        Some(status) => approval.bad_request(&visit, status),
+    })
 }
 
 /// `POST /{realm}/sign-out`
 pub(super) async fn sign_out(call: Call) -> Reply {
     let browser = Browser::of(&call, true);
     let (approval, visit) = (&call.live.approval, browser.visit(&call));
-    answered(if browser.readable {
-        approval.sign_out(&visit, &browser.form).await
-    } else {
-        approval.bad_request(&visit)
+    answered(match browser.unreadable {
+        None => approval.sign_out(&visit, &browser.form).await,
+        Some(status) => approval.bad_request(&visit, status),
     })
 }
 
@@ -188,18 +199,19 @@ struct Browser {
     query: Params,
     form: Params,
     cookies: String,
-    /// Whether query and form could be parsed.
-    readable: bool,
+    /// The answer's status where query or form could not be read.
+    unreadable: Option<u16>,
 }
 
 impl Browser {
     fn of(call: &Call, has_form: bool) -> Self {
-        let cookies = call.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let cookies = cookies.collect::<Vec<_>>().join("; ");
+        let cookies = cookies(&call.headers);
         let form = if has_form { call.form() } else { Ok(Params::default()) };
-        match (Params::parse(call.query.as_bytes()), form) {
-            (Ok(query), Ok(form)) => Self { query, form, cookies, readable: true },
-            _ => Self { query: Params::default(), form: Params::default(), cookies, readable: false },
+        match Params::parse(call.query.as_bytes()).and_then(|query| Ok((query, form?))) {
+            Ok((query, form)) => Self { query, form, cookies, unreadable: None },
+            Err(error) => {
+                Self { query: Params::default(), form: Params::default(), cookies, unreadable: Some(error.status()) }
+            }
         }
     }
 
@@ -212,6 +224,13 @@ impl Browser {
             sec_fetch_site: call.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()),
         }
     }
+}
+
+/// All cookies as one header has them. A value that is not ASCII spoils none but itself: any site of the same domain can give
+/// a browser such a cookie, and nobody could sign in any more.
+fn cookies(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// A page or redirect with the headers that all of them carry.
@@ -235,4 +254,17 @@ fn answered(answer: Answer) -> Reply {
         }
     }
     Reply { outcome, cause, ..Reply::ok(response) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_that_is_not_ascii_spoils_no_other() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_bytes(b"theirs=\xe9\xff; ours=1").unwrap());
+        headers.append(header::COOKIE, HeaderValue::from_static("second=2"));
+        assert!(cookies(&headers).ends_with("; ours=1; second=2"));
+    }
 }

@@ -1,10 +1,15 @@
 //! The list as warp filters: one for each line, one for what no line is for, and nothing that rejects besides.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use tower_service::Service;
 use warp::{Filter, Rejection, filters::BoxedFilter, path::FullPath};
 
 use super::{
@@ -47,14 +52,32 @@ pub fn routes(gateway: Arc<Gateway>, settings: Settings, first: Option<Routes>) 
 /// The routes as a tower service, for the accept loop.
 pub fn service<B>(
     routes: Routes,
-) -> impl tower_service::Service<http::Request<B>, Response = Response, Error = std::convert::Infallible, Future: Send>
-+ Clone
-+ Send
-+ 'static
+) -> impl Service<Request<B>, Response = Response, Error = std::convert::Infallible, Future: Send> + Clone + Send + 'static
 where
     B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    warp::service(routes)
+    WithPath(warp::service(routes))
+}
+
+/// Gives a path to requests without one, such as `CONNECT host:port`: warp's path filters panic there.
+#[derive(Clone)]
+struct WithPath<S>(S);
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for WithPath<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        if request.uri().path_and_query().is_none() {
+            *request.uri_mut() = Uri::from_static("/");
+        }
+        self.0.call(request)
+    }
 }
 
 struct Shared {
@@ -137,7 +160,7 @@ fn last(shared: Arc<Shared>) -> Routes {
             let path = without_prefix(path.as_str(), &shared.settings.path_prefix);
             let reply = fallback::answer(&shared.gateway, &shared.list, path);
             shared.gateway.parts().events.tell(Event::Answered(Answered {
-                method: if reply.outcome == "method_not_allowed" { method.as_str() } else { "-" },
+                method: if reply.outcome == "method_not_allowed" { name_of(&method) } else { "-" },
                 route: "-",
                 status: reply.response.status().as_u16(),
                 took: std::time::Duration::ZERO,
@@ -150,6 +173,13 @@ fn last(shared: Arc<Shared>) -> Routes {
             reply.response
         })
         .boxed()
+}
+
+/// As in the access log: a method that is none of HTTP's own is a text from outside.
+fn name_of(method: &Method) -> &str {
+    let known = [&Method::GET, &Method::HEAD, &Method::POST, &Method::PUT, &Method::DELETE];
+    let rarer = [&Method::OPTIONS, &Method::PATCH, &Method::TRACE, &Method::CONNECT];
+    if known.contains(&method) || rarer.contains(&method) { method.as_str() } else { "-" }
 }
 
 /// Answers requests for any host but `only`.

@@ -1,8 +1,8 @@
-//! ciba.md C2, as far as secrets go: at both endpoints alike.
+//! docs/cases.md, client authentication, as far as secrets go: at both endpoints alike.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::world::{CIBA, World, basic, encode};
+use crate::world::{CIBA, World, basic, encode, realm_file};
 
 #[tokio::test]
 async fn table_of_c2() {
@@ -92,11 +92,8 @@ async fn a2_a3_an_unknown_client_is_answered_like_a_wrong_secret() {
 
 #[tokio::test]
 async fn a14_a_client_of_another_realm() {
-    let other = crate::world::REALM
-        .replace("PASSWORD_HASH", "")
-        .replace("user_code = \"\"", "")
-        .replace("\"post\"", "\"theirs\"");
-    let text = crate::world::REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let other = realm_file().replace("\"post\"", "\"theirs\"");
+    let text = realm_file();
     let world = World::of(&[("master", &text), ("other", &other)], Default::default()).await;
     let form = [
         ("client_id", "theirs"),

@@ -1,4 +1,4 @@
-//! ciba.md C1: HTTP, routing, realm; at both endpoints unless the row says one.
+//! docs/cases.md: HTTP, routing, realm; at both endpoints unless the row says one.
 
 use crate::world::{CIBA, World, basic, encode};
 
@@ -51,6 +51,14 @@ async fn h3_to_h8_paths() {
     assert_eq!((answer.status, answer.text.as_str()), (404, r#"{"error":"Realm does not exist"}"#));
     let answer = world.get("/nobody/.well-known/openid-configuration").await;
     assert_eq!(answer.brief(), "404 not_found");
+}
+
+#[tokio::test]
+async fn a_request_without_a_path_is_answered() {
+    let world = World::new().await;
+    for (method, target) in [("CONNECT", "login.example.com:443"), ("OPTIONS", "*"), ("GET", "http://a.example")] {
+        assert_eq!(world.send(method, target, &[], "").await.brief(), "404 not_found", "{method} {target}");
+    }
 }
 
 #[tokio::test]

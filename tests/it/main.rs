@@ -3,10 +3,18 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails says so by a panic")]
 
+mod addresses;
+mod anything;
+mod browser;
 mod callback;
 mod client_authentication;
 mod http_rules;
 mod metadata;
 mod parameters;
+mod person;
+mod prefix;
+mod quiet;
+mod receiver;
 mod token;
+mod webhook;
 mod world;

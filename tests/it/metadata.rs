@@ -1,4 +1,4 @@
-//! ciba.md C6, as far as the main job goes: discovery and keys at both styles of address.
+//! Discovery and keys at both styles of address.
 
 use crate::world::World;
 

@@ -1,6 +1,6 @@
-//! ciba.md C3: the parameters of an authentication request.
+//! docs/cases.md: the parameters of an authentication request.
 
-use crate::world::World;
+use crate::world::{World, realm_file};
 
 #[tokio::test]
 async fn table_of_c3() {
@@ -45,6 +45,16 @@ async fn table_of_c3() {
         ),
         ("P32 isolate", vec![scope, hint, ("binding_message", "a\u{2066}b")], "400 invalid_binding_message"),
         ("P32 zero width", vec![scope, hint, ("binding_message", "a\u{200b}b")], "400 invalid_binding_message"),
+        (
+            "P32 a letter that shows nothing",
+            vec![scope, hint, ("binding_message", "\u{3164}")],
+            "400 invalid_binding_message",
+        ),
+        (
+            "P32 a mark that shows nothing",
+            vec![scope, hint, ("binding_message", "a\u{34f}b")],
+            "400 invalid_binding_message",
+        ),
         ("P32 line separator", vec![scope, hint, ("binding_message", "a\u{2028}b")], "400 invalid_binding_message"),
         ("private use", vec![scope, hint, ("binding_message", "\u{e000}")], "400 invalid_binding_message"),
         ("P33 emoji", vec![scope, hint, ("binding_message", "\u{1f44d} ok")], "400 invalid_binding_message"),
@@ -100,7 +110,7 @@ async fn table_of_c3() {
 
 #[tokio::test]
 async fn p11_a_user_of_another_realm_is_unknown() {
-    let text = crate::world::REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     let other = text.replace("alice", "zoe");
     let world = World::of(&[("master", &text), ("other", &other)], Default::default()).await;
     let answer = world.as_till("/master/bc-authorize", &[("scope", "openid"), ("login_hint", "zoe")]).await;

@@ -1,18 +1,11 @@
-//! ciba.md C5: the token endpoint with the CIBA grant; refresh; userinfo.
+//! docs/cases.md: the token endpoint with the CIBA grant; refresh; userinfo.
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use realmgate::ciba::decide::Decision;
 use serde_json::Value;
 
-use crate::world::{CIBA, REALM, World};
-
-/// The claims of a JWT, not verified.
-fn claims(token: &Value) -> Value {
-    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
+use crate::world::{CIBA, World, claims, realm_file};
 
 #[tokio::test]
 async fn table_of_what_is_refused() {
@@ -39,7 +32,7 @@ async fn table_of_what_is_refused() {
 
 #[tokio::test]
 async fn k6_k7_another_clients_or_realms_request_is_unknown_and_stays_untouched() {
-    let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     let world = World::of(&[("master", &text), ("other", &text)], Default::default()).await;
     let id = world.ask_alice().await;
     let poll = [("grant_type", CIBA), ("auth_req_id", id.as_str())];
@@ -226,13 +219,11 @@ async fn a_user_disabled_in_between_gets_no_tokens() {
     let world = World::new().await;
     let id = world.ask_alice().await;
     world.decides("alice-sub", Decision::Approve).await;
-    let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     let disabled = text.replacen("name = \"Alice Liddell\"", "enabled = false", 1);
-    let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &disabled, crate::world::PUBLIC);
-    world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
+    world.serve(&[("master", &disabled)]);
     assert_eq!(world.poll(&id).await.brief(), "400 invalid_grant", "K25");
-    let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &text, crate::world::PUBLIC);
-    world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
+    world.serve(&[("master", &text)]);
     assert_eq!(world.poll(&id).await.status, 200, "nothing was spent");
 }
 
@@ -241,14 +232,12 @@ async fn k26_a_client_that_lost_scope_or_grant_gets_no_tokens() {
     let world = World::new().await;
     let id = world.ask_alice().await;
     world.decides("alice-sub", Decision::Approve).await;
-    let text = REALM.replace("PASSWORD_HASH", "").replace("user_code = \"\"", "");
+    let text = realm_file();
     for (from, to, expected) in [
         ("scope = \"openid profile email\"", "scope = \"openid\"", "400 invalid_scope"),
         ("\"urn:openid:params:grant-type:ciba\", \"refresh_token\"", "\"refresh_token\"", "400 unauthorized_client"),
     ] {
-        let bent = text.replacen(from, to, 1);
-        let realm = realmgate::config::realm_from_toml("master", "x".as_ref(), &bent, crate::world::PUBLIC);
-        world.gateway.serve(vec![Arc::new(realm.unwrap().unwrap())], &[]);
+        world.serve(&[("master", &text.replacen(from, to, 1))]);
         assert_eq!(world.poll(&id).await.brief(), expected);
     }
 }
@@ -272,6 +261,40 @@ async fn refresh_rotates_and_a_replay_ends_the_family() {
     assert_eq!(refresh(&first["refresh_token"]).await.brief(), "400 invalid_grant", "replayed");
     assert_eq!(refresh(&second["refresh_token"]).await.brief(), "400 invalid_grant", "the family has ended");
     assert_eq!(userinfo(&world, &second["access_token"]).await.status, 401, "and so have its access tokens");
+}
+
+/// The decision page says for how long the access can be renewed.
+#[tokio::test]
+async fn refreshing_does_not_lengthen_the_time_in_which_one_can_refresh() {
+    let world = World::new().await;
+    let id = world.ask_alice().await;
+    world.decides("alice-sub", Decision::Approve).await;
+    let mut tokens = world.poll(&id).await.json();
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        world.advance(900);
+        let form = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        let answer = world.as_till("/master/token", &form).await;
+        outcomes.push(answer.brief());
+        tokens = if answer.status == 200 { answer.json() } else { tokens };
+    }
+    assert_eq!(outcomes, ["200", "400 invalid_grant"]);
+}
+
+/// T-D14: whoever is handed a narrower token learns no more by it.
+#[tokio::test]
+async fn a_token_that_a_refresh_narrowed_releases_no_more_than_its_own_scope() {
+    let world = World::new().await;
+    let id = world.ask_alice().await;
+    world.decides("alice-sub", Decision::Approve).await;
+    let first = world.poll(&id).await.json();
+    let token = first["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", "openid")];
+    let narrowed = world.as_till("/master/token", &form).await.json();
+    assert_eq!(narrowed["scope"], "openid");
+    let claims = userinfo(&world, &narrowed["access_token"]).await.json();
+    assert_eq!(claims, serde_json::json!({"sub": "alice-sub"}));
+    assert_eq!(userinfo(&world, &first["access_token"]).await.json()["email"], "alice@example.com");
 }
 
 #[tokio::test]

@@ -1,6 +1,13 @@
 //! A happy world: one gateway with realm `master`, a clock that stands still, people and a client that works.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, sync_channel},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -9,7 +16,7 @@ use realmgate::{
     ciba::decide::Decision,
     clock::{Clock, Timestamp},
     config,
-    event::{Audit, Events},
+    event::{Audit, Events, Line},
     gateway::{Gateway, Parts, Tables},
     http::{Http, Outbound},
     keys::folder::StateFolder,
@@ -20,6 +27,7 @@ use realmgate::{
         user::{Claims, Identity},
     },
     secret::{Digest, Sealer},
+    store::Group,
     web::{self, Routes},
 };
 use serde_json::Value;
@@ -96,7 +104,29 @@ pub(crate) struct World {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clock: Clock,
     pub(crate) routes: Routes,
+    pub(crate) public: &'static str,
+    audit: Mutex<Receiver<Line>>,
     _state: tempfile::TempDir,
+}
+
+/// How a world may differ from the happy one.
+pub(crate) struct Build {
+    pub(crate) settings: web::Settings,
+    /// The public URL with the path prefix.
+    pub(crate) public: &'static str,
+    pub(crate) clock: Clock,
+    pub(crate) outbox: outbox::Limits,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            settings: web::Settings::default(),
+            public: PUBLIC,
+            clock: Clock::manual(Timestamp::from_seconds(1_800_000_000)),
+            outbox: outbox::Limits::default(),
+        }
+    }
 }
 
 /// An answer, read.
@@ -133,21 +163,22 @@ impl World {
 
     /// The happy world with its realm file bent.
     pub(crate) async fn with(bend: impl FnOnce(&mut String)) -> Self {
-        let mut text = REALM.replace("PASSWORD_HASH", &password_hash());
+        let mut text = realm_file();
         bend(&mut text);
-        Self::of(&[("master", &text)], web::Settings::default()).await
+        Self::of(&[("master", &text)], Build::default()).await
     }
 
-    pub(crate) async fn of(realms: &[(&str, &str)], settings: web::Settings) -> Self {
+    pub(crate) async fn of(realms: &[(&str, &str)], build: Build) -> Self {
+        let Build { settings, public, clock, outbox } = build;
         let state = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
         let random = Random::system();
-        let events = Events::new(Audit::Off, clock.clone());
+        let (records, audit) = sync_channel(10_000);
+        let events = Events::new(Audit::Queue(records), clock.clone());
         let http = Http::new(&Outbound::default()).unwrap();
         let folder = StateFolder::open(&state.path().join("state"), random.clone()).unwrap();
         let sealing_key = folder.sealing_key().unwrap();
         let parts = Parts {
-            outbox: Outbox::start(http.clone(), events.clone(), clock.clone(), outbox::Limits::default()),
+            outbox: Outbox::start(http.clone(), events.clone(), clock.clone(), outbox),
             sealer: Arc::new(Sealer::new(&sealing_key, random.clone()).unwrap()),
             tables: Tables::in_memory(&clock),
             state: folder,
@@ -158,20 +189,43 @@ impl World {
             http,
         };
         let gateway = Arc::new(Gateway::new(parts));
-        let realms = realms
-            .iter()
-            .map(|(name, text)| {
-                let file = format!("realms/{name}.toml");
-                match config::realm_from_toml(name, Path::new(&file), text, PUBLIC) {
-                    Ok(Some(realm)) => Arc::new(realm),
-                    Ok(None) => panic!("{name} is disabled"),
-                    Err(faults) => panic!("{faults:#?}"),
-                }
-            })
-            .collect();
-        assert!(gateway.serve(realms, &[]).is_empty());
         let routes = web::routes(Arc::clone(&gateway), settings, None);
-        Self { gateway, clock, routes, _state: state }
+        let world = Self { gateway, clock, routes, public, audit: Mutex::new(audit), _state: state };
+        world.serve(realms);
+        world
+    }
+
+    /// Reads these realm files instead of those before, as a reload does.
+    pub(crate) fn serve(&self, realms: &[(&str, &str)]) {
+        let read = |(name, text): &(&str, &str)| {
+            let file = format!("realms/{name}.toml");
+            match config::realm_from_toml(name, Path::new(&file), text, self.public) {
+                Ok(Some(realm)) => Arc::new(realm),
+                Ok(None) => panic!("{name} is disabled"),
+                Err(faults) => panic!("{faults:#?}"),
+            }
+        };
+        assert!(self.gateway.serve(realms.iter().map(read).collect(), &[]).is_empty());
+    }
+
+    /// The audit records since the last call.
+    pub(crate) fn audited(&self) -> Vec<Value> {
+        let lines = self.audit.lock().unwrap();
+        let records = lines.try_iter().map(|line| match line {
+            Line::Record(record) => serde_json::from_str(&record).unwrap(),
+            Line::Written(_) => Value::Null,
+        });
+        records.collect()
+    }
+
+    /// The undecided requests of a realm.
+    pub(crate) async fn pending(&self, realm: &str) -> usize {
+        self.gateway.parts().tables.grants.count(&Group::Realm(realm.into())).await.unwrap()
+    }
+
+    /// The sessions of a realm's pages.
+    pub(crate) async fn sessions(&self, realm: &str) -> usize {
+        self.gateway.parts().tables.sessions.count(&Group::Realm(realm.into())).await.unwrap()
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -180,11 +234,23 @@ impl World {
 
     /// Any request: `headers` as pairs, `body` as it is.
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes().to_owned())).collect();
+        self.send_bytes(method, path, &headers, body.as_bytes().to_owned()).await
+    }
+
+    /// The same of bytes that need not be text.
+    pub(crate) async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, Vec<u8>)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = request.header(*name, value.as_slice());
         }
-        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let response = web::service(self.routes.clone()).call(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -254,9 +320,12 @@ impl World {
         live.decisions.by_person(handle, &person, decision, shown, self.clock.now()).await.unwrap();
     }
 
+    /// Somebody who signed in at the upstream of `master` a moment ago.
     pub(crate) fn signed_in(&self, sub: &str) -> SignIn {
+        let live = self.gateway.realm("master").unwrap();
+        let iss = live.realm.upstream.as_ref().unwrap().issuer.as_str();
         SignIn {
-            identity: Identity { iss: "https://login.example.com".into(), sub: sub.into() },
+            identity: Identity { iss: iss.into(), sub: sub.into() },
             claims: Claims { preferred_username: sub.strip_suffix("-sub").map(Into::into), ..Claims::default() },
             auth_time: self.clock.now().minus(Duration::from_secs(3)),
             acr: Some("1".into()),
@@ -269,11 +338,23 @@ pub(crate) fn encode(form: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
+/// The claims of a JWT, not verified.
+pub(crate) fn claims(token: &Value) -> Value {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
 /// RFC 6749 2.3.1: both parts form-encoded, then Basic.
 pub(crate) fn basic(id: &str, secret: &str) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let part = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", STANDARD.encode(format!("{}:{}", part(id), part(secret))))
+}
+
+/// The happy world's realm file.
+pub(crate) fn realm_file() -> String {
+    REALM.replace("PASSWORD_HASH", &password_hash())
 }
 
 /// `password`, hashed with the least that Argon2 takes, since tests hash often.

@@ -55,6 +55,19 @@ async fn approving_and_denying() {
 }
 
 #[tokio::test]
+async fn a_session_from_before_decides_nothing_once_the_realm_has_no_pages() {
+    let before = World::new();
+    let (browser, page) = open(&before).await;
+    let world = before.without_pages();
+    let mut browser = Browser { world: &world, ..browser };
+    for address in [path('v'), "/acme/approvals".into()] {
+        assert_eq!(browser.get(&address).await.status(), 404, "{address}");
+    }
+    assert_eq!(submit(&mut browser, 'v', &form(&page, "approve")).await.status(), 404);
+    assert_eq!(world.grant(&handle('v')).await.state, State::Pending);
+}
+
+#[tokio::test]
 async fn the_first_of_two_decisions_is_shown() {
     let world = World::new();
     let (mut browser, page) = open(&world).await;

@@ -118,7 +118,7 @@ fn request(handle: &str) -> AuthenticationRequest {
         requested_at: START,
         expires_at: after(120),
         handle: handle.into(),
-        channel_token: channel_alias("acme", handle),
+        channel_token: Some(channel_alias("acme", handle)),
     }
 }
 
@@ -201,6 +201,13 @@ impl World {
     /// Another realm of the same gateway, or the same one after a reload.
     fn beside(&self, realm: Realm) -> Self {
         Self::over(realm, Arc::clone(&self.grants), Arc::clone(&self.sessions), Arc::clone(&self.sealer))
+    }
+
+    /// The same realm after a reload that took its pages away.
+    fn without_pages(&self) -> Self {
+        let mut world = self.beside(realm("acme"));
+        world.approval.provider = None;
+        world
     }
 
     fn over(realm: Realm, grants: Arc<Table<Grant>>, sessions: Arc<Table<Session>>, sealer: Arc<Sealer>) -> Self {

@@ -78,7 +78,7 @@ async fn gallery(realm: &dyn Fn() -> Realm) -> Vec<(&'static str, Answer)> {
     let query = Params::default();
     let visit = Visit { now: after(10), query: &query, cookie: None, sec_fetch_site: None, origin: None };
     pages.push(("trouble", world.approval.trouble(&visit, &Trouble::Store(Unavailable("canary".into())))));
-    pages.push(("bad-request", world.approval.bad_request(&visit)));
+    pages.push(("bad-request", world.approval.bad_request(&visit, 400)));
     pages.push(("decide", decide));
     pages
 }

@@ -141,6 +141,8 @@ const ROWS: &[Row] = &[
     (ID, "client_id = \"tïll\"", 12, "clients[0].client_id", "printable ASCII"),
     (SECRET, "", 11, "clients[0].client_secret", "it is missing"),
     (SECRET, "client_secert = \"x\"\nclient_secret = \"y\"", 13, "clients[0].client_secert", "write `client_secret`"),
+    (SECRET, "client_secret = \"y\"\nskope = \"openid\"", 14, "clients[0].skope", "write `scope`"),
+    (SECRET, "client_secret = \"y\"\ngrant_type = []", 14, "clients[0].grant_type", "write `grant_types`"),
     (SECRET, "client_secret = 12345", 13, "clients[0].client_secret", "{ env = \"NAME\" }"),
     (SECRET, "client_secret = { env = \"NOWHERE\" }", 13, "clients[0].client_secret", "NOWHERE is not set"),
     (SECRET, "client_secret = { env = \"EMPTY\" }", 13, "clients[0].client_secret", "EMPTY is empty"),

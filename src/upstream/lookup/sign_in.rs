@@ -49,12 +49,12 @@ impl BySignIn {
     }
 }
 
-/// The address in lower case, if it has exactly one `@` and its domain is listed.
+/// The address, its ASCII letters in lower case, if it has exactly one `@` and its domain is listed.
 fn listed(hint: &str, domains: &[String]) -> Option<Box<str>> {
-    let email = hint.to_lowercase();
+    let email = hint.to_ascii_lowercase();
     let (local, domain) = email.split_once('@')?;
     let is_address = !local.is_empty() && !domain.contains('@');
-    (is_address && domains.iter().any(|listed| listed.to_lowercase() == domain)).then(|| email.as_str().into())
+    (is_address && domains.iter().any(|listed| listed.to_ascii_lowercase() == domain)).then(|| email.as_str().into())
 }
 
 #[cfg(test)]
@@ -80,6 +80,12 @@ mod tests {
             ("T-B2 two @", mail(), "a@evil.example@x.example", None),
             ("T-B2 two @, listed first", mail(), "a@x.example@evil.example", None),
             ("sub-domain of a listed one", mail(), "a@b.x.example", None),
+            (
+                "a domain that looks alike",
+                HintMatch::Email { domains: vec!["k.example".into()] },
+                "a@\u{212a}.example",
+                None,
+            ),
             ("no local part", mail(), "@x.example", None),
             ("no @", mail(), "x.example", None),
         ];

@@ -1,0 +1,58 @@
+//! `realmgate demo`: on loopback alone, and nothing is kept.
+
+use crate::program::{Folder, Running, brief, exits, http, names, send};
+
+#[test]
+fn it_listens_on_loopback_alone() {
+    let folder = Folder::new("");
+    for flag in ["--listen", "--provider-listen"] {
+        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080", "localhost:8080", "8080"] {
+            let printed = exits(&folder.run(&["demo", flag, address]), 2);
+            assert!(printed.contains("127.0.0.1:8080"), "{flag} {address}: {printed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_leaves_nothing_behind() {
+    let folder = Folder::new("");
+    std::fs::remove_file(folder.path().join("config.toml")).unwrap();
+    std::fs::remove_dir_all(folder.path().join("realms")).unwrap();
+    let mut program = folder.program(&["demo", "--listen", "127.0.0.1:0", "--answer", "approve"]);
+    for variable in ["HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
+        program.env(variable, folder.path());
+    }
+    let mut running = Running::start(program);
+    assert_eq!(running.get("/").await.status, 200);
+    let form = [
+        ("scope", "openid profile"),
+        ("login_hint", "user"),
+        ("user_code", "password"),
+        ("client_id", "demo"),
+        ("client_secret", "demo-secret"),
+    ];
+    let asked = http().post(format!("http://{}/master/bc-authorize", running.address).parse().unwrap()).form(&form);
+    assert_eq!(brief(&send(asked).await), "200", "the profile page's request");
+    running.signal("INT");
+    assert_eq!(running.end(), Some(0));
+    assert_eq!(names(folder.path()), [""; 0]);
+    assert_eq!(running.audit(), "", "nothing on standard output");
+}
+
+#[tokio::test]
+async fn it_answers_at_its_own_address_alone() {
+    let folder = Folder::new("");
+    let running = Running::start(folder.program(&["demo", "--listen", "127.0.0.1:0"]));
+    let port = running.address.rsplit(':').next().unwrap();
+    for (host, status) in [
+        (running.address.as_str(), 200),
+        ("rebound.example", 421),
+        (&format!("localhost:{port}"), 421),
+        ("127.0.0.1", 421),
+    ] {
+        for path in ["/", "/master/jwks"] {
+            let request = http().get(format!("http://{}{path}", running.address).parse().unwrap()).header("host", host);
+            assert_eq!(send(request).await.status, status, "{host} {path}");
+        }
+    }
+}

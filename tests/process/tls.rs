@@ -1,0 +1,80 @@
+//! `[tls]`: the gateway itself speaks HTTPS, and a new certificate is taken up by SIGHUP.
+
+use http::Version;
+use realmgate::http::{Http, Limit, Outbound};
+
+use crate::program::{Folder, brief};
+
+/// A certificate of its own for `localhost`, as PEM, with its key.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+fn write(folder: &Folder, (certificate, key): &(String, String)) {
+    folder.write("server.pem", certificate);
+    folder.write("server.key", key);
+}
+
+/// A client that trusts this certificate.
+fn trusting((certificate, _): &(String, String)) -> Http {
+    let ca_certificates = vec![("trusted.pem".into(), certificate.clone().into_bytes())];
+    Http::new(&Outbound { ca_certificates, proxy: None }).unwrap()
+}
+
+fn config() -> Folder {
+    Folder::new(
+        "public_url = \"https://localhost:8443\"\n[tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n",
+    )
+}
+
+// the client must be able to answer while this waits for the gateway's end
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_speaks_tls_1_3_and_http_2_to_who_trusts_it() {
+    let (folder, certificate) = (config(), certificate());
+    write(&folder, &certificate);
+    let mut running = folder.serve();
+    let port = running.address.rsplit(':').next().unwrap().to_owned();
+    let url = format!("https://localhost:{port}/master/.well-known/openid-configuration");
+
+    #[expect(clippy::disallowed_methods, reason = "a client that speaks nothing older than TLS 1.3")]
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_version_min(reqwest::tls::Version::TLS_1_3)
+        .tls_certs_only([reqwest::Certificate::from_pem(certificate.0.as_bytes()).unwrap()])
+        .build()
+        .unwrap();
+    let response = client.get(&url).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.version()), (200, Version::HTTP_2));
+    let document: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+    assert_eq!(document["issuer"], "https://localhost:8443/master");
+
+    assert!(crate::program::http().send(crate::program::http().get(url.parse().unwrap()), Limit::API).await.is_err());
+    let plain = tokio::net::TcpStream::connect(&running.address).await.unwrap();
+    plain.try_write(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    running.signal("TERM");
+    assert_eq!(running.end(), Some(0));
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_seen_and_a_faulty_one_is_not() {
+    let (folder, first, second) = (config(), certificate(), certificate());
+    write(&folder, &first);
+    let mut running = folder.serve();
+    let port = running.address.rsplit(':').next().unwrap().to_owned();
+    let seen = async |trusted: &(String, String)| {
+        let http = trusting(trusted);
+        let url = format!("https://localhost:{port}/master/jwks").parse().unwrap();
+        http.send(http.get(url), Limit::API).await.is_ok_and(|answer| brief(&answer) == "200")
+    };
+    assert!(seen(&first).await && !seen(&second).await);
+
+    folder.write("server.key", &second.1);
+    running.reload();
+    assert!(running.line("the private key is not the certificate's").contains("ERROR"));
+    assert!(seen(&first).await, "half a change changes nothing");
+
+    write(&folder, &second);
+    running.reload();
+    assert!(seen(&second).await && !seen(&first).await);
+}
