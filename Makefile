@@ -14,7 +14,7 @@ test: ## every test, with a real browser and a real Keycloak; installs what it n
 	cargo test --locked
 
 unit: ## the tests that need nothing but Rust
-	cargo test --locked --lib --test it --test architecture --test process
+	cargo test --locked --lib --test it --test architecture --test process --test docs
 
 bench: ## requests a second, processor time and memory, beside a bare warp server
 	tests/setup bench
