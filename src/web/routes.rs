@@ -15,6 +15,7 @@ use warp::{Filter, Rejection, filters::BoxedFilter, path::FullPath};
 use super::{
     call::{self, Call},
     fallback,
+    head::WithoutBody,
     list::{Route, list},
     path::{Matched, without_prefix},
     reply::{self, Response},
@@ -56,7 +57,7 @@ pub fn service<B>(
 where
     B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    WithPath(warp::service(routes))
+    WithPath(WithoutBody(warp::service(routes)))
 }
 
 /// Gives a path to requests without one, such as `CONNECT host:port`: warp's path filters panic there.

@@ -56,6 +56,43 @@ async fn it_speaks_tls_1_3_and_http_2_to_who_trusts_it() {
     assert_eq!(running.end(), Some(0));
 }
 
+/// hyper sends no body after HEAD over HTTP/1.1 whatever it is given; over HTTP/2 that is the service's part.
+#[tokio::test]
+async fn head_has_no_body_over_either_version() {
+    let (folder, certificate) = (config(), certificate());
+    write(&folder, &certificate);
+    let running = folder.serve();
+    let port = running.address.rsplit(':').next().unwrap().to_owned();
+    let client = |builder: reqwest::ClientBuilder| {
+        let trusted = reqwest::Certificate::from_pem(certificate.0.as_bytes()).unwrap();
+        builder.no_proxy().tls_certs_only([trusted]).build().unwrap()
+    };
+    #[expect(clippy::disallowed_methods, reason = "clients of one version of HTTP each")]
+    let (http_1, http_2) = (client(reqwest::Client::builder().http1_only()), client(reqwest::Client::builder()));
+    let table = [
+        ("/master/jwks", 200),
+        ("/master/.well-known/openid-configuration", 200),
+        ("/master/approvals", 200),
+        ("/master/approvals.css", 200),
+        ("/master/userinfo", 401),
+        ("/master/token", 405),
+        ("/nobody/token", 404),
+    ];
+    for (path, status) in table {
+        for (client, version) in [(&http_1, Version::HTTP_11), (&http_2, Version::HTTP_2)] {
+            let url = format!("https://localhost:{port}{path}");
+            let head = client.head(&url).send().await.unwrap();
+            assert_eq!((head.status().as_u16(), head.version()), (status, version), "{path}");
+            let said = head.headers()["content-length"].clone();
+            assert_eq!(head.bytes().await.unwrap().len(), 0, "{version:?} {path}");
+            if status != 405 {
+                let get = client.get(&url).send().await.unwrap().bytes().await.unwrap();
+                assert_eq!(said, get.len().to_string().as_str(), "{version:?} {path}: as for GET");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_new_certificate_is_seen_and_a_faulty_one_is_not() {
     let (folder, first, second) = (config(), certificate(), certificate());
