@@ -3,7 +3,7 @@
 use http::Version;
 use realmgate::http::{Http, Limit, Outbound};
 
-use crate::program::{Folder, brief};
+use crate::program::{Folder, brief, exits};
 
 /// A certificate of its own for `localhost`, as PEM, with its key.
 fn certificate() -> (String, String) {
@@ -114,4 +114,35 @@ async fn a_new_certificate_is_seen_and_a_faulty_one_is_not() {
     write(&folder, &second);
     running.reload();
     assert!(seen(&second).await && !seen(&first).await);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_trusted_is_told_in_words() {
+    let folder = config();
+    folder.write("secret", "till-secret-of-these-tests");
+    folder.write("empty.pem", "");
+    folder.write("key.pem", &certificate().1);
+    // as `openssl req -x509` makes one
+    let mut authority = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "another");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = (authority.self_signed(&key).unwrap().pem(), key.serialize_pem());
+    folder.write("other.pem", &authority.0);
+    write(&folder, &authority);
+    let mut running = folder.serve();
+    let issuer = format!("https://localhost:{}/master", running.address.rsplit(':').next().unwrap());
+    let asking = |trusted: &str, code, sentence: &str| {
+        let arguments = ["ciba", "request", "--issuer", &issuer, "--client-id", "till", "--login-hint", "alice"];
+        let more = ["--client-secret-file", "secret", "--ca-certificate", trusted];
+        let printed = exits(&folder.run(&[&arguments[..], &more].concat()), code);
+        assert!(printed.contains(sentence), "{trusted}: {printed}");
+    };
+    asking("server.pem", 6, "says that it is an authority's (CA:TRUE); make one that says CA:FALSE");
+    asking("empty.pem", 2, "empty.pem: it holds no certificate");
+    asking("key.pem", 2, "key.pem: it holds no certificate");
+    asking("absent.pem", 2, "absent.pem: No such file");
+    write(&folder, &certificate());
+    running.reload();
+    asking("other.pem", 6, "the server's certificate was issued by nobody who is trusted here");
 }
