@@ -166,7 +166,7 @@ impl Ciba {
         };
         let Err(failure) = self.channels.ask(&ask).await else { return Ok(()) };
         self.grants.change(key, |_| Change::Remove(())).await?;
-        Err(Error::unavailable(format!("{failure}: {}", failure.cause)))
+        Err(Error::unavailable(failure.cause))
     }
 
     fn identifier(&self) -> Result<String, Error> {
