@@ -126,13 +126,14 @@ impl Ciba {
             groups(&grant.request).into_iter().zip(most).map(|(group, most)| Quota { group, most }).collect();
         match self.grants.insert(key, grant.clone(), &quotas).await {
             Ok(()) => Ok(()),
-            Err(NotInserted::Full(Group::User(..))) => {
-                Err(Error::unavailable("the user has too many undecided requests")
-                    .with_status(429)
-                    .retry_after(TRY_AGAIN))
-            }
             Err(NotInserted::Full(group)) => {
-                Err(Error::unavailable(format!("too many undecided requests: {group:?}")).retry_after(TRY_AGAIN))
+                let (description, status) = match group {
+                    Group::User(..) => ("Too many requests are waiting for this person's decision", 429),
+                    Group::Client(..) => ("Too many requests of this client are waiting for a decision", 503),
+                    Group::Realm(..) => ("Too many requests are waiting for a decision", 503),
+                };
+                let error = Error::new(Code::TemporarilyUnavailable, description).because(description);
+                Err(error.with_status(status).retry_after(TRY_AGAIN))
             }
             Err(NotInserted::Exists) => Err(Error::server_error("an identifier came twice")),
             Err(NotInserted::Unavailable(fault)) => Err(fault.into()),

@@ -72,10 +72,20 @@ pub(super) struct Accepted {
 }
 
 /// An error answer (RFC 6749 5.2, CIBA Core 13), as the server wrote it.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Refusal {
     pub(super) error: String,
     pub(super) error_description: Option<String>,
+    /// From the header `Retry-After`, in seconds.
+    #[serde(skip)]
+    pub(super) retry_after: Option<u64>,
+}
+
+impl Refusal {
+    /// The request may do later as it is (RFC 6749 4.1.2.1).
+    pub(super) fn is_temporary(&self) -> bool {
+        self.error == "temporarily_unavailable"
+    }
 }
 
 /// Why there are no tokens to show.
@@ -185,7 +195,10 @@ impl Client {
         if answer.status == 200 {
             return answer.json().map_err(wrong);
         }
-        Err(answer.json().map_or_else(|_| wrong(Fault::Status(answer.status.as_u16())), Failure::Refused))
+        Err(match answer.json::<Refusal>() {
+            Ok(refusal) => Failure::Refused(Refusal { retry_after: retry_after(&answer), ..refusal }),
+            Err(_) => wrong(Fault::Status(answer.status.as_u16())),
+        })
     }
 
     /// One request to the token endpoint (CIBA Core 10.1).
@@ -218,6 +231,11 @@ impl Client {
         }
         self.http.send(request.form(&form), PATIENT).await
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110 10.2.3; its other form, a date, is not read).
+pub(super) fn retry_after(answer: &Answer) -> Option<u64> {
+    answer.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 /// RFC 6749 2.3.1: both are form-encoded before they become user and password.
