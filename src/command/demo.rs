@@ -159,8 +159,8 @@ async fn serve(parts: Parts, announce: impl FnOnce()) -> Result<(), NotStarted> 
     if let Some(fault) = not_built.await.map_err(NotStarted::because)?.first() {
         return Err(NotStarted(fault.to_string()));
     }
-    let settings = web::Settings { path_prefix: String::new(), only_host: Some(config.listen.to_string()) };
-    let routes = web::routes(Arc::clone(&gateway), settings, Some(page));
+    let routes = web::routes(Arc::clone(&gateway), web::Settings::default(), Some(page));
+    let routes = demo::only_at(&address, routes);
     let stop = start::stop_signal()?;
     let answering = match answer {
         Answer::None => None,

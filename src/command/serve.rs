@@ -97,7 +97,7 @@ async fn serve(args: Args, config: Config, realms: Realms) -> Result<(), Failed>
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let settings = web::Settings { path_prefix: config.path_prefix.clone(), only_host: None };
+    let settings = web::Settings { path_prefix: config.path_prefix.clone() };
     let routes = web::routes(Arc::clone(&gateway), settings, None);
     let stop = start::stop_signal()?;
     // from here on no SIGHUP ends the process

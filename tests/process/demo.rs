@@ -53,10 +53,25 @@ async fn it_answers_at_its_own_address_alone() {
         ("127.0.0.1", 421),
     ] {
         for path in ["/", "/master/jwks"] {
-            let request = http().get(format!("http://{}{path}", running.address).parse().unwrap()).header("host", host);
-            assert_eq!(send(request).await.status, status, "{host} {path}");
+            let request =
+                || http().get(format!("http://{}{path}", running.address).parse().unwrap()).header("host", host);
+            assert_eq!(send(request()).await.status, status, "{host} {path}");
+            if status == 421 {
+                let address = format!("http://{}/", running.address);
+                let said = send(request()).await.json::<serde_json::Value>().unwrap();
+                assert_eq!(said["error_description"], format!("The demo answers at {address} alone"));
+                let page = send(request().header("accept", "text/html,*/*")).await;
+                let html = String::from_utf8_lossy(&page.body).into_owned();
+                assert!(page.status == 421 && html.contains(&format!("<a href=\"{address}\">")), "{html}");
+                let odd = send(request().header("accept", &b"\xff"[..])).await;
+                assert_eq!(odd.status, 421, "whatever else is sent");
+            }
         }
     }
+    let issuer = format!("http://localhost:{port}/master");
+    let printed = exits(&folder.run(&["ciba", "request", "--issuer", &issuer]), 6);
+    assert!(printed.contains(&format!("The demo answers at http://{}/ alone", running.address)), "{printed}");
+    assert!(!printed.contains("Is the demo running?"), "{printed}");
 }
 
 /// The provider of a demo serves people of a realm that was made from the shipped file, as that file says.

@@ -94,7 +94,9 @@ pub(super) enum Failure {
     Denied(Refusal),
     Expired(Refusal),
     Refused(Refusal),
-    /// No server there, or none that speaks the protocol.
+    /// Nobody answered.
+    NoAnswer(String),
+    /// No server that speaks the protocol, or not now.
     Network(String),
     /// There are tokens, and they are not what they should be.
     NotVerified(String),
@@ -160,9 +162,14 @@ impl Client {
         let wrong = |what: String| Failure::Network(format!("{address}: {what}"));
 
         let url = Url::parse(&address).map_err(|error| wrong(error.to_string()))?;
-        let answer = self.http.send(self.http.get(url), Limit::API).await.map_err(|fault| wrong(fault.to_string()))?;
+        let answer = self.http.send(self.http.get(url), Limit::API).await.map_err(|fault| match fault {
+            Fault::NoAnswer(_) => Failure::NoAnswer(format!("{address}: {fault}")),
+            _ => wrong(fault.to_string()),
+        })?;
         if answer.status != 200 {
-            return Err(wrong(Fault::Status(answer.status.as_u16()).to_string()));
+            let status = Fault::Status(answer.status.as_u16());
+            let said = answer.json::<Refusal>().ok().and_then(|refusal| refusal.error_description);
+            return Err(wrong(said.map_or_else(|| status.to_string(), |said| format!("{status} ({said})"))));
         }
         let metadata: Metadata = answer.json().map_err(|fault| wrong(fault.to_string()))?;
         if metadata.issuer != self.issuer.text {

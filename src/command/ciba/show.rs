@@ -185,7 +185,9 @@ impl<'a> Show<'a> {
             Failure::Expired(r) => (Line::Expired(Problem::of(r)), "Expired", told("nobody decided in time", r)),
             Failure::Refused(r) if r.is_temporary() => (Line::Refused(Problem::of(r)), "Not now", later(r)),
             Failure::Refused(r) => (Line::Refused(Problem::of(r)), "Refused", told(&clean(&r.error), r)),
-            Failure::Network(what) => (Line::Failed(own("network", what)), "Failed", clean(what)),
+            Failure::NoAnswer(what) | Failure::Network(what) => {
+                (Line::Failed(own("network", what)), "Failed", clean(what))
+            }
             Failure::NotVerified(what) => (
                 Line::Failed(own("not_verified", what)),
                 "Failed",
