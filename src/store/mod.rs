@@ -25,7 +25,7 @@ pub trait Record: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// At most this many records of the kind in the process, whatever groups they are in: what is decided or redeemed counts
     /// in no quota and still takes room.
-    const MOST: u64 = 1_000_000;
+    const MOST: u64 = 4_000_000;
 
     /// When the record may be forgotten.
     fn keep_until(&self) -> Timestamp;
