@@ -39,6 +39,8 @@ pub enum Event<'a> {
     Upstream { realm: &'a str, operation: &'static str, fault: Option<&'a str> },
     /// A channel was asked to alert somebody, or a delivery of the outbox ended.
     Channel { realm: &'a str, channel: &'static str, fault: Option<&'a str> },
+    /// An attempt to deliver failed, and is made again.
+    DeliveryRetried { realm: &'a str, channel: &'static str, fault: &'a str },
     /// A request was answered.
     Answered(Answered<'a>),
     /// The configuration was read again.
@@ -175,6 +177,9 @@ fn log(event: &Event<'_>) {
         }
         Event::Channel { realm, channel, fault: Some(fault) } => {
             tracing::warn!(realm.name = realm, channel, fault, "The person could not be asked");
+        }
+        Event::DeliveryRetried { realm, channel, fault } => {
+            tracing::warn!(realm.name = realm, channel, fault, "The person could not be asked and is tried again");
         }
         Event::Answered(answered) => answered.log(),
         Event::Reloaded { faults: 0 } => tracing::info!("The configuration was read again"),

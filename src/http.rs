@@ -167,6 +167,9 @@ fn build(outbound: &Outbound) -> Result<Client, Fault> {
     for (path, pem) in &outbound.ca_certificates {
         let setup = |error: reqwest::Error| Fault::Setup(format!("{}: {}", path.display(), reason(&error)));
         let certificates = Certificate::from_pem_bundle(pem).map_err(setup)?;
+        if certificates.is_empty() {
+            return Err(Fault::Setup(format!("{}: it holds no certificate", path.display())));
+        }
         // read only when a client is made of them
         Client::builder().tls_certs_only(certificates.clone()).build().map_err(setup)?;
         roots.extend(certificates);
@@ -198,5 +201,17 @@ fn reason(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    if std::ptr::addr_eq(cause, error) { "the request failed".into() } else { cause.to_string() }
+    if std::ptr::addr_eq(cause, error) { "the request failed".into() } else { in_words(cause.to_string()) }
+}
+
+/// What TLS says by the names of Rust's variants, as a sentence for who runs the server.
+fn in_words(cause: String) -> String {
+    let words = [
+        (
+            "CaUsedAsEndEntity",
+            "the server's certificate says that it is an authority's (CA:TRUE); make one that says CA:FALSE",
+        ),
+        ("UnknownIssuer", "the server's certificate was issued by nobody who is trusted here"),
+    ];
+    words.iter().find(|(name, _)| cause.contains(name)).map_or(cause, |(_, sentence)| (*sentence).to_owned())
 }

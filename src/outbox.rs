@@ -35,7 +35,7 @@ pub struct Delivery {
     /// Made anew for each attempt, since some sign the time at which they are sent.
     pub headers: Headers,
     pub body: Bytes,
-    /// For [`Event::Channel`], which tells how the delivery ended.
+    /// For [`Event::Channel`], which tells how the delivery ended, and [`Event::DeliveryRetried`].
     pub realm: Arc<str>,
     pub channel: &'static str,
     pub not_before: Timestamp,
@@ -198,6 +198,8 @@ impl Inner {
             if due >= delivery.not_after {
                 return Err(fault);
             }
+            let (realm, channel, fault) = (&*delivery.realm, delivery.channel, fault.to_string());
+            self.events.tell(Event::DeliveryRetried { realm, channel, fault: &fault });
         }
     }
 
@@ -280,15 +282,15 @@ mod tests {
         /// How many deliveries ended well and badly, once all have ended.
         async fn ended(&self) -> (u32, u32) {
             assert_eq!(self.outbox.drain(10 * SECOND).await, 0, "left");
+            (self.counted("ok"), self.counted("fault"))
+        }
+
+        fn counted(&self, result: &str) -> u32 {
+            let label = format!(r#"result="{result}"}}"#);
             let metrics = self.events.metrics(&[]);
-            let count = |result: &str| {
-                let label = format!(r#"result="{result}"}}"#);
-                metrics
-                    .lines()
-                    .find(|line| line.starts_with("channel_requests_total{") && line.contains(&label))
-                    .map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
-            };
-            (count("ok"), count("fault"))
+            let mut lines = metrics.lines();
+            let line = lines.find(|line| line.starts_with("channel_requests_total{") && line.contains(&label));
+            line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
         }
     }
 
@@ -341,6 +343,7 @@ mod tests {
         }
         assert!(at[0] < at[1] && at[1] < at[2], "{at:?}: each attempt has headers of its own time");
         assert_eq!(world.ended().await, (0, 1));
+        assert_eq!(world.counted("retry"), 2, "each failure is told when it happens");
         assert_eq!(stub.rest(), 0);
     }
 
@@ -365,6 +368,7 @@ mod tests {
         world.outbox.put(Delivery { not_after: NOW.plus(SECOND), ..delivery(&stub) }).unwrap();
         stub.next().await; // the second one, whose next attempt would be too late
         assert_eq!(world.ended().await, (0, 2));
+        assert_eq!(world.counted("retry"), 0);
         assert_eq!(stub.rest(), 0);
     }
 

@@ -2,11 +2,14 @@
 //! [`Digest`] is what the store keys are made of (I1); a [`Sealer`] encrypts what must leave the process and come back
 //! unread and unchanged, such as the sign-in cookie (AES-256-GCM).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use aws_lc_rs::{aead, digest, hmac};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -37,6 +40,29 @@ impl Secret {
 }
 
 impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What a webhook's deliveries are signed with. `Debug` prints a placeholder.
+#[derive(Clone)]
+pub struct WebhookKey(Arc<Zeroizing<Vec<u8>>>);
+
+impl WebhookKey {
+    /// From the text that Standard Webhooks 1.0 gives such keys: `whsec_` and base64 (with its padding, which most
+    /// receivers' libraries insist on) of at least 16 bytes. Nothing for any other.
+    pub fn parse(secret: &Secret) -> Option<Self> {
+        let bytes = STANDARD.decode(secret.reveal().strip_prefix("whsec_")?).ok()?;
+        (bytes.len() >= 16).then(|| Self(Arc::new(Zeroizing::new(bytes))))
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
     }
@@ -215,6 +241,26 @@ mod tests {
         let another = hash.replace("argon2id", "argon2i");
         for none in ["", "password", "$argon2id$v=19$m=19456,t=2,p=1", "$2y$10$abc", &another, &costly[0], &costly[1]] {
             assert!(!is_user_code_hash(none), "{none}");
+        }
+    }
+
+    #[test]
+    fn table_of_webhook_secrets() {
+        let table: [(&str, Option<&[u8]>); 9] = [
+            ("whsec_MDEyMzQ1Njc4OWFiY2RlZg==", Some(b"0123456789abcdef")),
+            ("whsec_MDEyMzQ1Njc4OWFiY2RlZmc=", Some(b"0123456789abcdefg")),
+            ("whsec_MDEyMzQ1Njc4OWFiY2RlZg", None),
+            ("whsec_MDEyMzQ1Njc4OWFiY2Rl", None),
+            ("whsec_not base64 at all, but long", None),
+            ("whsec_", None),
+            ("MDEyMzQ1Njc4OWFiY2RlZg==", None),
+            ("a passphrase of more than 16 characters", None),
+            ("", None),
+        ];
+        for (text, bytes) in table {
+            let key = WebhookKey::parse(&Secret::new(text));
+            assert_eq!(key.as_ref().map(WebhookKey::bytes), bytes, "{text}");
+            assert!(!format!("{key:?}").contains("48"));
         }
     }
 

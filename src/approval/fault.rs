@@ -50,6 +50,7 @@ impl Approval {
     pub(super) fn cookie_lost(&self, visit: &Visit<'_>) -> Answer {
         self.fault(visit, "Your sign-in could not be finished")
             .say("Your browser did not send our cookie. Perhaps it took too long, or was started in another browser.")
+            .say(format!("Or it was started at another address of this site than {}.", self.site.origin))
             .say(STILL_OPEN)
             .say("Open the link that you were sent once more.")
             .link(self.site.path_of(None), "See your requests")

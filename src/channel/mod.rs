@@ -79,8 +79,8 @@ impl Channels {
     pub fn new(realm: &Realm, keys: Arc<KeySet>, http: Http, outbox: Outbox, events: Events) -> Self {
         let channels = realm.channels.iter().map(|channel| match channel {
             realm::Channel::Page => Channel::Page,
-            realm::Channel::Webhook { url, secret } => {
-                Channel::Webhook(webhook::Webhook::new(realm, url.clone(), secret, outbox.clone()))
+            realm::Channel::Webhook { url, key } => {
+                Channel::Webhook(webhook::Webhook::new(realm, url.clone(), key.clone(), outbox.clone()))
             }
             realm::Channel::Keycloak { url } => Channel::Keycloak(keycloak::Keycloak::new(url.clone(), http.clone())),
         });

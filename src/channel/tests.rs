@@ -20,7 +20,7 @@ use crate::{
         client::{Authentication, GrantTypes},
         user::{Claims, Identity, SamePerson},
     },
-    secret::Secret,
+    secret::{Secret, WebhookKey},
 };
 
 const ISSUER: &str = "https://id.example.com/realms/acme";
@@ -129,7 +129,7 @@ fn device(stub: &Stub) -> realm::Channel {
 }
 
 fn webhook(stub: &Stub) -> realm::Channel {
-    realm::Channel::Webhook { url: stub.url.clone(), secret: Secret::new(SECRET) }
+    realm::Channel::Webhook { url: stub.url.clone(), key: WebhookKey::parse(&Secret::new(SECRET)).unwrap() }
 }
 
 fn recorded() -> Vec<Value> {

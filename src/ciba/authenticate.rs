@@ -175,7 +175,7 @@ impl Ciba {
         };
         let Err(failure) = self.channels.ask(&ask).await else { return Ok(()) };
         self.grants.change(key, |_| Change::Remove(())).await?;
-        Err(Error::unavailable(format!("{failure}: {}", failure.cause)))
+        Err(Error::unavailable(failure.cause))
     }
 
     fn identifier(&self) -> Result<String, Error> {
@@ -186,9 +186,9 @@ impl Ciba {
 /// A group that takes no more undecided requests. Nothing of it is dropped (I12).
 fn full(group: &Group) -> Error {
     let description = match group {
-        Group::User(..) => "Too many requests wait for this person's decision",
-        Group::Client(..) => "Too many requests of this client wait for a decision",
-        Group::Realm(_) | Group::All => "Too many requests wait for a decision",
+        Group::User(..) => "Too many requests are waiting for this person's decision",
+        Group::Client(..) => "Too many requests of this client are waiting for a decision",
+        Group::Realm(_) | Group::All => "Too many requests are waiting for a decision",
     };
     let error = Error::new(Code::TemporarilyUnavailable, description).because(format!("full: {group:?}"));
     let error = if matches!(group, Group::User(..)) { error.with_status(429) } else { error };

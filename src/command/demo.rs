@@ -68,7 +68,9 @@ struct Parts {
     listener: TcpListener,
     /// `public_url`, and where the listener answers.
     address: Url,
-    upstream: realm::Upstream,
+    realm: Realm,
+    /// The demo provider's.
+    issuer: String,
     /// `/` and `/demo/...`
     page: demo::Routes,
     answer: Answer,
@@ -95,46 +97,45 @@ async fn start(args: Args) -> Result<(), NotStarted> {
         bind(args.provider_listen, "--provider-listen").await.map_err(NotStarted)?;
     let (clock, random) = (Clock::system(), Random::system());
 
-    let mut redirect_uri = address.clone();
-    redirect_uri.set_path("/master/sign-in/callback");
-    let registration = Registration {
-        client_id: "realmgate".to_owned(),
-        client_name: "realmgate".to_owned(),
-        client_secret: Secret::new(random.identifier().map_err(NotStarted::because)?),
-        redirect_uris: vec![redirect_uri],
+    let realm = config::realm_from_toml("master", Path::new("realms/master.toml"), REALM, public_url(&address))
+        .map_err(|faults| NotStarted(config::Faults(faults).to_string()))?
+        .ok_or_else(|| NotStarted("the demo's realm is disabled".into()))?;
+    let Some(upstream @ realm::Upstream { client_secret: Some(client_secret), .. }) = &realm.upstream else {
+        return Err(NotStarted("the demo's realm has no upstream with a secret".into()));
     };
-    let (client_id, client_secret) = (registration.client_id.clone(), registration.client_secret.clone());
+    // the shipped file's credentials, so that a gateway with that file, or one made from it, can use this provider, too
+    let registration = Registration {
+        client_id: upstream.client_id.clone(),
+        client_name: "realmgate".to_owned(),
+        client_secret: client_secret.clone(),
+        redirect_path: "/sign-in/callback",
+    };
     let provider = Provider::new(provider_address, PEOPLE, vec![registration], clock.clone(), random.clone())
         .map_err(NotStarted::because)?;
-    let upstream = realm::Upstream {
-        issuer: provider.issuer().to_owned(),
-        client_id,
-        client_secret: Some(client_secret),
-        scope: "openid profile email".to_owned(),
-    };
+    let issuer = provider.issuer().to_owned();
+    let realm = Realm { upstream: Some(realm::Upstream { issuer: issuer.clone(), ..upstream.clone() }), ..realm };
     tokio::spawn(demo::serve(provider_listener, provider.routes()));
 
     let http = Http::new(&Outbound::default()).map_err(NotStarted::because)?;
     let page =
         Page::new(&address, CLIENT_ID, Secret::new(CLIENT_SECRET), http, clock, random).map_err(NotStarted::because)?;
     let program = std::env::args().next().unwrap_or_else(|| "realmgate".to_owned());
-    let text = start_up_text(&address, &upstream.issuer, &program);
-    let parts = Parts { listener, address, upstream, page: page.routes(), answer: args.answer };
+    let text = start_up_text(&address, &issuer, &program);
+    let parts = Parts { listener, address, realm, issuer, page: page.routes(), answer: args.answer };
     serve(parts, || {
         let _ = io::stderr().write_all(text.as_bytes());
     })
     .await
 }
 
+fn public_url(address: &Url) -> &str {
+    address.as_str().trim_end_matches('/')
+}
+
 /// Serves until SIGINT or SIGTERM; calls `announce` when requests are answered.
 async fn serve(parts: Parts, announce: impl FnOnce()) -> Result<(), NotStarted> {
-    let Parts { listener, address, upstream, page, answer } = parts;
-    let public_url = address.as_str().trim_end_matches('/').to_owned();
-    let issuer = upstream.issuer.clone();
-    let realm = config::realm_from_toml("master", Path::new("realms/master.toml"), REALM, &public_url)
-        .map_err(|faults| NotStarted(config::Faults(faults).to_string()))?
-        .ok_or_else(|| NotStarted("the demo's realm is disabled".into()))?;
-    let realm = Realm { upstream: Some(upstream), ..realm };
+    let Parts { listener, address, realm, issuer, page, answer } = parts;
+    let public_url = public_url(&address).to_owned();
     let config = Config {
         listen: listener.local_addr().map_err(NotStarted::because)?,
         public_url,
@@ -158,8 +159,8 @@ async fn serve(parts: Parts, announce: impl FnOnce()) -> Result<(), NotStarted> 
     if let Some(fault) = not_built.await.map_err(NotStarted::because)?.first() {
         return Err(NotStarted(fault.to_string()));
     }
-    let settings = web::Settings { path_prefix: String::new(), only_host: Some(config.listen.to_string()) };
-    let routes = web::routes(Arc::clone(&gateway), settings, Some(page));
+    let routes = web::routes(Arc::clone(&gateway), web::Settings::default(), Some(page));
+    let routes = demo::only_at(&address, routes);
     let stop = start::stop_signal()?;
     let answering = match answer {
         Answer::None => None,
@@ -232,7 +233,7 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<(TcpListener, Url), Str
 
 /// Everything that a newcomer needs; `program` is how they called it. The line with `listening` is the first that says that the gateway can be used.
 fn start_up_text(address: &Url, provider: &str, program: &str) -> String {
-    let gateway = address.as_str().trim_end_matches('/');
+    let gateway = public_url(address);
     let people: Vec<String> = PEOPLE
         .iter()
         .map(|person| format!("{}{}", person.sub, if person.disabled { " (disabled)" } else { "" }))
@@ -247,7 +248,7 @@ fn start_up_text(address: &Url, provider: &str, program: &str) -> String {
          \n  First page  {gateway}/   <- start here\
          \n  Inbox       {gateway}/master/approvals\
          \n  Issuer      {gateway}/master\
-         \n  Provider    {provider}\
+         \n  Provider    {provider}   (for a realm of your own, too: see realms/master.toml)\
          \n  People      {people}; no passwords\
          \n  Client      {CLIENT_ID}, secret {CLIENT_SECRET} (poll)\n\
          \nFrom a second terminal:\n\
@@ -297,7 +298,7 @@ mod tests {
           First page  http://127.0.0.1:8080/   <- start here
           Inbox       http://127.0.0.1:8080/master/approvals
           Issuer      http://127.0.0.1:8080/master
-          Provider    http://127.0.0.1:4711
+          Provider    http://127.0.0.1:4711   (for a realm of your own, too: see realms/master.toml)
           People      alice, bob, carol (disabled), dave, user; no passwords
           Client      demo, secret demo-secret (poll)
 

@@ -106,7 +106,7 @@ async fn serve(
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let settings = web::Settings { path_prefix: config.path_prefix.clone(), only_host: None };
+    let settings = web::Settings { path_prefix: config.path_prefix.clone() };
     let routes = web::routes(Arc::clone(&gateway), settings, None);
     let stop = start::stop_signal()?;
     // from here on no SIGHUP ends the process

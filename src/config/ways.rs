@@ -3,13 +3,12 @@
 
 use std::collections::HashSet;
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use url::Url;
 
 use super::{fault::Problem, table::Table, text};
 use crate::{
     realm::{Channel, HintMatch, Lookup, StaticUser, Upstream, user::Claims},
-    secret::{self, Secret},
+    secret::{self, WebhookKey},
 };
 
 pub(super) fn upstream(table: Table<'_>) -> Option<Upstream> {
@@ -154,9 +153,9 @@ pub(super) fn channel(table: Table<'_>) -> Option<Channel> {
         ("webhook", |table| {
             table.require(&["url", "secret"]);
             let url = table.parsed("url", text::http_url);
-            let secret = webhook_secret(&table);
+            let key = webhook_key(&table);
             table.finish();
-            Some(Channel::Webhook { url: url?, secret: secret? })
+            Some(Channel::Webhook { url: url?, key: key? })
         }),
         ("keycloak", |table| {
             table.require(&["url"]);
@@ -170,17 +169,11 @@ pub(super) fn channel(table: Table<'_>) -> Option<Channel> {
     read(table)
 }
 
-/// As the Standard Webhooks specification writes it (`whsec_` and base64), or any text of at least 16 characters.
-fn webhook_secret(table: &Table<'_>) -> Option<Secret> {
-    let secret = table.secret("secret")?;
-    let long_enough = match secret.reveal().strip_prefix("whsec_") {
-        Some(base64) => STANDARD_NO_PAD.decode(base64.trim_end_matches('=')).is_ok_and(|bytes| bytes.len() >= 16),
-        None => secret.reveal().chars().count() >= 16,
-    };
-    if !long_enough {
-        let cause = "it is neither `whsec_` with base64 of at least 16 bytes, nor a text of at least 16 characters";
+fn webhook_key(table: &Table<'_>) -> Option<WebhookKey> {
+    let key = WebhookKey::parse(&table.secret("secret")?);
+    if key.is_none() {
+        let cause = "it is not `whsec_` with base64 of at least 16 bytes, as Standard Webhooks has it";
         table.fault("secret", Problem::new(cause, "make one with: echo whsec_$(openssl rand -base64 32)"));
-        return None;
     }
-    Some(secret)
+    key
 }

@@ -70,9 +70,12 @@ pub fn only_at(base: &Url, routes: Routes) -> Routes {
     let address: Arc<str> = base.as_str().into();
     let is_ours = warp::host::exact(&authority).map(|| true).or(warp::any().map(|| false)).unify();
     is_ours
-        .and_then(move |is_ours: bool| {
-            let address = Arc::clone(&address);
-            async move { if is_ours { Err(warp::reject::not_found()) } else { Ok(reply::misdirected(&address)) } }
+        .and(warp::header::headers_cloned())
+        .and_then(move |is_ours: bool, headers: HeaderMap| {
+            let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+            let is_browser = accept.is_some_and(|accept| accept.contains("text/html"));
+            let answer = (!is_ours).then(|| reply::misdirected(&address, is_browser));
+            std::future::ready(answer.ok_or_else(warp::reject::not_found))
         })
         .or(routes)
         .unify()

@@ -58,7 +58,12 @@ pub(super) fn method_not_allowed(methods: &'static str) -> Response {
     response
 }
 
-pub(super) fn misdirected(address: &str) -> Response {
+/// Says where the demo answers: to a person as a page, to a program as JSON.
+pub(super) fn misdirected(address: &str, is_browser: bool) -> Response {
+    if !is_browser {
+        let error = Error::invalid_request(format!("The demo answers at {address} alone"));
+        return self::error(&error.with_status(StatusCode::MISDIRECTED_REQUEST.as_u16()));
+    }
     let text = "The demo answers at its own address alone.";
     let link = Some((address, address));
     page(StatusCode::MISDIRECTED_REQUEST, &Message { title: "Another address", text, link }, "'none'")

@@ -127,6 +127,10 @@ impl Metrics {
             Event::SignedIn { realm, failure, .. } => self.of(&self.sign_ins, realm, result(failure)),
             Event::Upstream { realm, operation, fault } => self.operation(&self.upstream, realm, operation, fault),
             Event::Channel { realm, channel, fault } => self.operation(&self.channels, realm, channel, fault),
+            Event::DeliveryRetried { realm, channel, .. } => {
+                let labels = OfOperation { realm: self.name(realm), operation: channel, result: "retry" };
+                self.channels.get_or_create(&labels).inc();
+            }
             Event::Answered(answered) => {
                 self.answers.get_or_create(&OfStatus { status: answered.status }).inc();
                 self.took.observe(answered.took.as_secs_f64());

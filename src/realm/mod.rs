@@ -16,7 +16,11 @@ pub use address::{Addresses, Endpoint, Style};
 pub use client::Client;
 pub use user::{SignIn, User};
 
-use crate::{keys::Algorithm, keys::KeySource, secret::Secret};
+use crate::{
+    keys::Algorithm,
+    keys::KeySource,
+    secret::{Secret, WebhookKey},
+};
 
 /// One realm, valid and complete.
 #[derive(Debug)]
@@ -120,7 +124,7 @@ pub enum Channel {
     /// Sign in at the upstream, decide on the gateway's page.
     Page,
     /// The operator's service is told whom to alert, and the link to send. Decides nothing.
-    Webhook { url: Url, secret: Secret },
+    Webhook { url: Url, key: WebhookKey },
     /// Keycloak's HTTP authentication channel: a device service decides and calls back.
     Keycloak { url: Url },
 }

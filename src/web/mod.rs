@@ -4,6 +4,7 @@
 mod call;
 mod endpoints;
 mod fallback;
+mod head;
 mod list;
 pub mod management;
 mod path;

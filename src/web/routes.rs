@@ -8,21 +8,21 @@ use std::{
 
 use bytes::Buf;
 use futures_util::Stream;
-use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, Uri};
 use tower_service::Service;
-use warp::{Filter, Rejection, filters::BoxedFilter, path::FullPath};
+use warp::{Filter, filters::BoxedFilter, path::FullPath};
 
 use super::{
     call::{self, Call},
     fallback,
+    head::WithoutBody,
     list::{Route, list},
     path::{Matched, without_prefix},
-    reply::{self, Response},
+    reply::Response,
 };
 use crate::{
     event::{Answered, Event},
     gateway::Gateway,
-    oauth::Error,
     peer::Peer,
 };
 
@@ -34,18 +34,15 @@ pub type Routes = BoxedFilter<(Response,)>;
 pub struct Settings {
     /// Every address is served with and without it.
     pub path_prefix: String,
-    /// Requests for another host are answered 421 (the demo alone).
-    pub only_host: Option<String>,
 }
 
 /// Everything that the gateway serves. `first` is tried before the gateway's own addresses (the demo's pages).
 pub fn routes(gateway: Arc<Gateway>, settings: Settings, first: Option<Routes>) -> Routes {
     let shared = Arc::new(Shared { gateway, settings, list: list() });
     let own: Vec<Routes> = (0..shared.list.len()).map(|index| route(Arc::clone(&shared), index)).collect();
-    let guard = shared.settings.only_host.clone().map(other_host);
     let last = last(shared);
     // folded from the end, so that the first ones are found first, not at the bottom of a nest of all the others
-    let all: Vec<Routes> = guard.into_iter().chain(first).chain(own).collect();
+    let all: Vec<Routes> = first.into_iter().chain(own).collect();
     all.into_iter().rev().fold(last, |rest, route| route.or(rest).unify().boxed())
 }
 
@@ -56,7 +53,7 @@ pub fn service<B>(
 where
     B: http_body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    WithPath(warp::service(routes))
+    WithPath(WithoutBody(warp::service(routes)))
 }
 
 /// Gives a path to requests without one, such as `CONNECT host:port`: warp's path filters panic there.
@@ -180,20 +177,4 @@ fn name_of(method: &Method) -> &str {
     let known = [&Method::GET, &Method::HEAD, &Method::POST, &Method::PUT, &Method::DELETE];
     let rarer = [&Method::OPTIONS, &Method::PATCH, &Method::TRACE, &Method::CONNECT];
     if known.contains(&method) || rarer.contains(&method) { method.as_str() } else { "-" }
-}
-
-/// Answers requests for any host but `only`.
-fn other_host(only: String) -> Routes {
-    warp::header::headers_cloned()
-        .and_then(move |headers: HeaderMap| {
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-            let error = Error::invalid_request("This host is not served here")
-                .with_status(StatusCode::MISDIRECTED_REQUEST.as_u16());
-            std::future::ready::<Result<Response, Rejection>>(if host == Some(&only) {
-                Err(warp::reject::not_found())
-            } else {
-                Ok(reply::error(&error, None).response)
-            })
-        })
-        .boxed()
 }

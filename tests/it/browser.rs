@@ -24,16 +24,15 @@ const PEOPLE: &[Person] = &[
     Person { sub: "bob-sub", name: "Bob Cratchit", email: "bob@example.com", disabled: false },
 ];
 
-/// Serves a demo provider that knows the gateway's realms; its issuer.
-pub(crate) async fn provider(clock: &Clock, public: &str, realms: &[&str]) -> String {
+/// Serves a demo provider; its issuer.
+pub(crate) async fn provider(clock: &Clock) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let issuer = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let redirect_uri = |realm: &&str| Url::parse(&format!("{public}/{realm}/sign-in/callback")).unwrap();
     let registration = Registration {
         client_id: "realmgate".into(),
         client_name: "realmgate".into(),
         client_secret: Secret::new("upstream-secret"),
-        redirect_uris: realms.iter().map(redirect_uri).collect(),
+        redirect_path: "/sign-in/callback",
     };
     let provider = Provider::new(issuer, PEOPLE, vec![registration], clock.clone(), Random::system()).unwrap();
     let issuer = provider.issuer().to_owned();
@@ -43,7 +42,7 @@ pub(crate) async fn provider(clock: &Clock, public: &str, realms: &[&str]) -> St
 
 /// The happy world in front of a demo provider, with realms of these names and its realm file bent.
 pub(crate) async fn world(realms: &[&str], build: Build, bend: impl FnOnce(&mut String)) -> World {
-    let issuer = provider(&build.clock, build.public, realms).await;
+    let issuer = provider(&build.clock).await;
     let mut text = realm_file().replace("https://login.example.com", &issuer);
     bend(&mut text);
     World::of(&realms.iter().map(|name| (*name, text.as_str())).collect::<Vec<_>>(), build).await

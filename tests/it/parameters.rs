@@ -203,17 +203,26 @@ async fn p64_the_same_request_twice_is_two_requests() {
 #[tokio::test]
 async fn p65_limits_refuse_and_drop_nothing() {
     let table = [
-        ("pending_per_user = 2", "429 temporarily_unavailable"),
-        ("pending_per_client = 2", "503 temporarily_unavailable"),
-        ("pending = 2", "503 temporarily_unavailable"),
+        (
+            "pending_per_user = 2",
+            "429 temporarily_unavailable",
+            "Too many requests are waiting for this person's decision",
+        ),
+        (
+            "pending_per_client = 2",
+            "503 temporarily_unavailable",
+            "Too many requests of this client are waiting for a decision",
+        ),
+        ("pending = 2", "503 temporarily_unavailable", "Too many requests are waiting for a decision"),
     ];
-    for (limit, expected) in table {
+    for (limit, expected, description) in table {
         let world = World::with(|realm| realm.push_str(&format!("\n[limits]\n{limit}\n"))).await;
         let first = world.ask_alice().await;
         let second = world.ask_alice().await;
         let refused = world.as_till("/master/bc-authorize", &[("scope", "openid"), ("login_hint", "alice")]).await;
         assert_eq!(refused.brief(), expected, "{limit}");
-        assert!(refused.header("retry-after").is_some(), "{limit}");
+        assert_eq!(refused.json()["error_description"], description, "{limit}");
+        assert_eq!(refused.header("retry-after"), Some("10"), "{limit}");
         for id in [first, second] {
             assert_eq!(world.poll(&id).await.brief(), "400 authorization_pending", "{limit}");
         }

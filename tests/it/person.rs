@@ -294,7 +294,7 @@ async fn a_sign_in_of_long_ago_is_made_again() {
 #[tokio::test]
 async fn cookies_are_as_strict_as_the_scheme_allows() {
     for (public, name, secure) in
-        [("http://127.0.0.1:8080", "realmgate-", false), ("https://id.example.com", "__Host-realmgate-", true)]
+        [("http://127.0.0.1:8080", "realmgate-", false), ("https://localhost:8443", "__Host-realmgate-", true)]
     {
         let world = world(&["master"], Build { public, ..Build::default() }, |_| {}).await;
         let answer = world.get("/master/approvals?sign-in=start").await;

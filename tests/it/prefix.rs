@@ -10,7 +10,7 @@ use crate::{
 const PUBLIC: &str = "http://127.0.0.1:8080/auth";
 
 async fn prefixed() -> World {
-    let settings = web::Settings { path_prefix: "/auth".into(), only_host: None };
+    let settings = web::Settings { path_prefix: "/auth".into() };
     world(&["master"], Build { settings, public: PUBLIC, ..Build::default() }, |_| {}).await
 }
 

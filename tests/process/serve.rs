@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::program::{Folder, Running, brief, exits, names};
+use crate::program::{Folder, REALM, Running, brief, exits, names};
 
 #[tokio::test]
 async fn it_serves_while_the_upstream_is_down_and_stops_in_order() {
@@ -128,4 +128,17 @@ async fn audit_records_go_to_standard_output_and_nothing_else_does() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(types, ["request", "request_refused"], "{audit}");
+}
+
+#[tokio::test]
+async fn why_a_device_service_could_not_ask_is_logged_with_the_answer() {
+    let folder = Folder::new("");
+    folder.write(
+        "realms/master.toml",
+        &format!("{REALM}[[channels]]\nkind = \"keycloak\"\nurl = \"http://127.0.0.1:9/\"\n"),
+    );
+    let mut running = folder.serve();
+    assert_eq!(brief(&running.ask().await), "503 temporarily_unavailable");
+    let line = running.line("A request was answered with a fault");
+    assert!(line.contains("\"cause\":\"device service: no answer: Connection refused (os error 111)\""), "{line}");
 }

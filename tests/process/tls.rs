@@ -3,7 +3,7 @@
 use http::Version;
 use realmgate::http::{Http, Limit, Outbound};
 
-use crate::program::{Folder, brief};
+use crate::program::{Folder, brief, exits};
 
 /// A certificate of its own for `localhost`, as PEM, with its key.
 fn certificate() -> (String, String) {
@@ -56,6 +56,43 @@ async fn it_speaks_tls_1_3_and_http_2_to_who_trusts_it() {
     assert_eq!(running.end(), Some(0));
 }
 
+/// hyper sends no body after HEAD over HTTP/1.1 whatever it is given; over HTTP/2 that is the service's part.
+#[tokio::test]
+async fn head_has_no_body_over_either_version() {
+    let (folder, certificate) = (config(), certificate());
+    write(&folder, &certificate);
+    let running = folder.serve();
+    let port = running.address.rsplit(':').next().unwrap().to_owned();
+    let client = |builder: reqwest::ClientBuilder| {
+        let trusted = reqwest::Certificate::from_pem(certificate.0.as_bytes()).unwrap();
+        builder.no_proxy().tls_certs_only([trusted]).build().unwrap()
+    };
+    #[expect(clippy::disallowed_methods, reason = "clients of one version of HTTP each")]
+    let (http_1, http_2) = (client(reqwest::Client::builder().http1_only()), client(reqwest::Client::builder()));
+    let table = [
+        ("/master/jwks", 200),
+        ("/master/.well-known/openid-configuration", 200),
+        ("/master/approvals", 200),
+        ("/master/approvals.css", 200),
+        ("/master/userinfo", 401),
+        ("/master/token", 405),
+        ("/nobody/token", 404),
+    ];
+    for (path, status) in table {
+        for (client, version) in [(&http_1, Version::HTTP_11), (&http_2, Version::HTTP_2)] {
+            let url = format!("https://localhost:{port}{path}");
+            let head = client.head(&url).send().await.unwrap();
+            assert_eq!((head.status().as_u16(), head.version()), (status, version), "{path}");
+            let said = head.headers()["content-length"].clone();
+            assert_eq!(head.bytes().await.unwrap().len(), 0, "{version:?} {path}");
+            if status != 405 {
+                let get = client.get(&url).send().await.unwrap().bytes().await.unwrap();
+                assert_eq!(said, get.len().to_string().as_str(), "{version:?} {path}: as for GET");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_new_certificate_is_seen_and_a_faulty_one_is_not() {
     let (folder, first, second) = (config(), certificate(), certificate());
@@ -77,4 +114,35 @@ async fn a_new_certificate_is_seen_and_a_faulty_one_is_not() {
     write(&folder, &second);
     running.reload();
     assert!(seen(&second).await && !seen(&first).await);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_trusted_is_told_in_words() {
+    let folder = config();
+    folder.write("secret", "till-secret-of-these-tests");
+    folder.write("empty.pem", "");
+    folder.write("key.pem", &certificate().1);
+    // as `openssl req -x509` makes one
+    let mut authority = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "another");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = (authority.self_signed(&key).unwrap().pem(), key.serialize_pem());
+    folder.write("other.pem", &authority.0);
+    write(&folder, &authority);
+    let mut running = folder.serve();
+    let issuer = format!("https://localhost:{}/master", running.address.rsplit(':').next().unwrap());
+    let asking = |trusted: &str, code, sentence: &str| {
+        let arguments = ["ciba", "request", "--issuer", &issuer, "--client-id", "till", "--login-hint", "alice"];
+        let more = ["--client-secret-file", "secret", "--ca-certificate", trusted];
+        let printed = exits(&folder.run(&[&arguments[..], &more].concat()), code);
+        assert!(printed.contains(sentence), "{trusted}: {printed}");
+    };
+    asking("server.pem", 6, "says that it is an authority's (CA:TRUE); make one that says CA:FALSE");
+    asking("empty.pem", 2, "empty.pem: it holds no certificate");
+    asking("key.pem", 2, "key.pem: it holds no certificate");
+    asking("absent.pem", 2, "absent.pem: No such file");
+    write(&folder, &certificate());
+    running.reload();
+    asking("other.pem", 6, "the server's certificate was issued by nobody who is trusted here");
 }

@@ -186,7 +186,7 @@ async fn carry_out(
     };
     let Err(failure) = ended else { return 0 };
     show.failed(&failure);
-    if client.issuer.is_demo() && matches!(failure, Failure::Network(_)) {
+    if client.issuer.is_demo() && matches!(failure, Failure::NoAnswer(_)) {
         show.say("Is the demo running? `realmgate demo` starts it");
     }
     match failure {
@@ -194,7 +194,7 @@ async fn carry_out(
         Failure::Denied(_) => 3,
         Failure::Expired(_) => 4,
         Failure::Refused(_) => 5,
-        Failure::Network(_) => 6,
+        Failure::NoAnswer(_) | Failure::Network(_) => 6,
         Failure::NotVerified(_) => 7,
     }
 }

@@ -72,10 +72,20 @@ pub(super) struct Accepted {
 }
 
 /// An error answer (RFC 6749 5.2, CIBA Core 13), as the server wrote it.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Refusal {
     pub(super) error: String,
     pub(super) error_description: Option<String>,
+    /// From the header `Retry-After`, in seconds.
+    #[serde(skip)]
+    pub(super) retry_after: Option<u64>,
+}
+
+impl Refusal {
+    /// The request may do later as it is (RFC 6749 4.1.2.1).
+    pub(super) fn is_temporary(&self) -> bool {
+        self.error == "temporarily_unavailable"
+    }
 }
 
 /// Why there are no tokens to show.
@@ -84,7 +94,9 @@ pub(super) enum Failure {
     Denied(Refusal),
     Expired(Refusal),
     Refused(Refusal),
-    /// No server there, or none that speaks the protocol.
+    /// Nobody answered.
+    NoAnswer(String),
+    /// No server that speaks the protocol, or not now.
     Network(String),
     /// There are tokens, and they are not what they should be.
     NotVerified(String),
@@ -150,9 +162,14 @@ impl Client {
         let wrong = |what: String| Failure::Network(format!("{address}: {what}"));
 
         let url = Url::parse(&address).map_err(|error| wrong(error.to_string()))?;
-        let answer = self.http.send(self.http.get(url), Limit::API).await.map_err(|fault| wrong(fault.to_string()))?;
+        let answer = self.http.send(self.http.get(url), Limit::API).await.map_err(|fault| match fault {
+            Fault::NoAnswer(_) => Failure::NoAnswer(format!("{address}: {fault}")),
+            _ => wrong(fault.to_string()),
+        })?;
         if answer.status != 200 {
-            return Err(wrong(Fault::Status(answer.status.as_u16()).to_string()));
+            let status = Fault::Status(answer.status.as_u16());
+            let said = answer.json::<Refusal>().ok().and_then(|refusal| refusal.error_description);
+            return Err(wrong(said.map_or_else(|| status.to_string(), |said| format!("{status} ({said})"))));
         }
         let metadata: Metadata = answer.json().map_err(|fault| wrong(fault.to_string()))?;
         if metadata.issuer != self.issuer.text {
@@ -185,7 +202,10 @@ impl Client {
         if answer.status == 200 {
             return answer.json().map_err(wrong);
         }
-        Err(answer.json().map_or_else(|_| wrong(Fault::Status(answer.status.as_u16())), Failure::Refused))
+        Err(match answer.json::<Refusal>() {
+            Ok(refusal) => Failure::Refused(Refusal { retry_after: retry_after(&answer), ..refusal }),
+            Err(_) => wrong(Fault::Status(answer.status.as_u16())),
+        })
     }
 
     /// One request to the token endpoint (CIBA Core 10.1).
@@ -218,6 +238,11 @@ impl Client {
         }
         self.http.send(request.form(&form), PATIENT).await
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110 10.2.3; its other form, a date, is not read).
+pub(super) fn retry_after(answer: &Answer) -> Option<u64> {
+    answer.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 /// RFC 6749 2.3.1: both are form-encoded before they become user and password.

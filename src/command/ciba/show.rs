@@ -56,6 +56,8 @@ struct Problem<'a> {
     error: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// Where everything is shown.
@@ -177,12 +179,15 @@ impl<'a> Show<'a> {
     }
 
     pub(super) fn failed(&mut self, failure: &Failure) {
-        let own = |error, what| Problem { error, error_description: Some(what) };
+        let own = |error, what| Problem { error, error_description: Some(what), retry_after: None };
         let (line, word, why) = match failure {
             Failure::Denied(r) => (Line::Denied(Problem::of(r)), "Denied", told("the person said no", r)),
             Failure::Expired(r) => (Line::Expired(Problem::of(r)), "Expired", told("nobody decided in time", r)),
+            Failure::Refused(r) if r.is_temporary() => (Line::Refused(Problem::of(r)), "Not now", later(r)),
             Failure::Refused(r) => (Line::Refused(Problem::of(r)), "Refused", told(&clean(&r.error), r)),
-            Failure::Network(what) => (Line::Failed(own("network", what)), "Failed", clean(what)),
+            Failure::NoAnswer(what) | Failure::Network(what) => {
+                (Line::Failed(own("network", what)), "Failed", clean(what))
+            }
             Failure::NotVerified(what) => (
                 Line::Failed(own("not_verified", what)),
                 "Failed",
@@ -232,13 +237,25 @@ impl<'a> Show<'a> {
 
 impl<'a> Problem<'a> {
     fn of(refusal: &'a Refusal) -> Self {
-        Self { error: &refusal.error, error_description: refusal.error_description.as_deref() }
+        Self {
+            error: &refusal.error,
+            error_description: refusal.error_description.as_deref(),
+            retry_after: refusal.retry_after,
+        }
     }
 }
 
 /// Our words, and the server's where it has any.
 fn told(ours: &str, refusal: &Refusal) -> String {
     refusal.error_description.as_deref().map_or_else(|| ours.to_owned(), |text| format!("{ours} ({})", clean(text)))
+}
+
+/// Why not now, and when.
+fn later(refusal: &Refusal) -> String {
+    let why = clean(refusal.error_description.as_deref().unwrap_or(&refusal.error));
+    refusal
+        .retry_after
+        .map_or_else(|| format!("{why}; try again later"), |seconds| format!("{why}; try again in {seconds} s"))
 }
 
 /// JSON on one line, without a character that a terminal obeys or a reader cannot see.

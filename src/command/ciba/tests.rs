@@ -266,6 +266,21 @@ async fn exit_5_when_the_request_is_refused() {
 }
 
 #[tokio::test]
+async fn exit_5_with_when_to_try_again_where_that_helps() {
+    let why = "Too many requests are waiting for this person's decision";
+    let refusal = json!({"error": "temporarily_unavailable", "error_description": why});
+    for (status, retry_after, when) in [(429, Some(10), "in 10 s"), (503, Some(5), "in 5 s"), (503, None, "later")] {
+        let world = world().await;
+        world.bend(|script| script.ask = Reply { retry_after, ..reply(status, &refusal) });
+        let ended = world.run(false).await;
+        assert_eq!(ended.code, 5, "{}", ended.err);
+        assert!(ended.err.ends_with(&format!("Not now: {why}; try again {when}\n")), "{}", ended.err);
+        let json = world.run(true).await.last();
+        assert_eq!((&json["state"], json["retry_after"].as_u64()), (&json!("refused"), retry_after));
+    }
+}
+
+#[tokio::test]
 async fn exit_5_when_the_token_endpoint_refuses() {
     let world = world().await;
     world.bend(|script| script.polls = [error("invalid_grant")].into());

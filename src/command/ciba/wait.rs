@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
 use serde_json::{Map, Value};
 
 use super::{
-    request::{Accepted, Client, Endpoints, Failure, Refusal},
+    request::{Accepted, Client, Endpoints, Failure, Refusal, retry_after},
     show::Show,
 };
 use crate::{
@@ -70,7 +69,7 @@ pub(super) async fn wait(
             Verdict::Final(failure) => return Err(failure),
             Verdict::Trouble { what, .. } if is_last => return Err(Failure::Network(what)),
             Verdict::Pending | Verdict::SlowDown if is_last => {
-                return Err(Failure::Expired(Refusal { error: "expired_token".into(), error_description: None }));
+                return Err(Failure::Expired(Refusal { error: "expired_token".into(), ..Refusal::default() }));
             }
             Verdict::Pending => {
                 show.pending();
@@ -111,8 +110,8 @@ fn judge(answer: Result<Answer, Fault>) -> Verdict {
             Err(fault) => Verdict::Final(Failure::Network(fault.to_string())),
         },
         429 | 500..=599 => {
-            let seconds = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            Verdict::Trouble { what: Fault::Status(status).to_string(), retry_after: seconds.map(Duration::from_secs) }
+            let retry_after = retry_after(&answer).map(Duration::from_secs);
+            Verdict::Trouble { what: Fault::Status(status).to_string(), retry_after }
         }
         _ => match answer.json::<Refusal>() {
             Err(_) => Verdict::Final(Failure::Network(Fault::Status(status).to_string())),
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     fn refusal(error: &str) -> Refusal {
-        Refusal { error: error.into(), error_description: None }
+        Refusal { error: error.into(), ..Refusal::default() }
     }
 
     #[test]

@@ -95,13 +95,19 @@ const ROWS: &[Row] = &[
     (TOP, "[[channels]]\nkind = \"email\"", 2, "channels[0].kind", "not supported yet: `email`"),
     (TOP, "[[channels]]\nkind = \"page\"\nurl = \"https://x\"", 3, "channels[0].url", "unknown key"),
     (TOP, "[[channels]]\nkind = \"keycloak\"", 1, "channels[0].url", "it is missing"),
-    (TOP, "[[channels]]\nkind = \"webhook\"\nsecret = \"0123456789abcdef\"", 1, "channels[0].url", "it is missing"),
     (
         TOP,
-        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"short\"",
+        "[[channels]]\nkind = \"webhook\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"",
+        1,
+        "channels[0].url",
+        "it is missing",
+    ),
+    (
+        TOP,
+        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"a text of more than 16 characters\"",
         4,
         "channels[0].secret",
-        "at least 16 characters",
+        "make one with: echo whsec_$(openssl rand -base64 32)",
     ),
     (
         TOP,
@@ -244,7 +250,8 @@ fn table_of_cross_checks() {
     let device = "[[channels]]\nkind = \"keycloak\"\nurl = \"https://device.example.com\"\n";
     let sign_in = "[[lookups]]\nkind = \"sign-in\"\n";
     let keycloak = "[[lookups]]\nkind = \"keycloak\"\nclient_id = \"x\"\nclient_secret = \"y\"\n";
-    let hook = "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"0123456789abcdef\"\n";
+    let hook =
+        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
     let other = "[upstream]\nissuer = \"https://login.example.com\"\nclient_id = \"x\"\n";
     let no_upstream = SOUND.replace(upstream, "");
     let table = [

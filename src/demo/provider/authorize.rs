@@ -63,16 +63,13 @@ impl Provider {
         let Some(registration) = params.get("client_id").and_then(|client_id| self.registration(client_id)) else {
             return fault("The application is not registered here.");
         };
-        // compared as texts (RFC 9700 2.1); never a redirect to an address that is not registered
-        let redirect_uri = params
-            .get("redirect_uri")
-            .and_then(|sent| registration.redirect_uris.iter().find(|registered| registered.as_str() == sent));
-        let Some(redirect_uri) = redirect_uri else {
+        // never a redirect to an address that is not registered (RFC 9700 2.1)
+        let Some(redirect_uri) = params.get("redirect_uri").and_then(|sent| registration.redirect_uri(sent)) else {
             return fault("The application did not send a redirect_uri that is registered for it.");
         };
-        match request(registration, redirect_uri, &params) {
+        match request(registration, &redirect_uri, &params) {
             Ok(request) => self.answer(call, request).await,
-            Err(refused) => self.refuse(redirect_uri, params.get("state"), refused),
+            Err(refused) => self.refuse(&redirect_uri, params.get("state"), refused),
         }
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 use warp::Filter;
 
 use super::{
@@ -42,7 +42,24 @@ pub struct Registration {
     /// As people are shown it.
     pub client_name: String,
     pub client_secret: Secret,
-    pub redirect_uris: Vec<Url>,
+    /// Its redirect URIs are all on this machine whose path ends so, at any port (as RFC 8252 7.3 has it): a gateway that
+    /// somebody tries may be anywhere there.
+    pub redirect_path: &'static str,
+}
+
+impl Registration {
+    /// The text as a redirect URI, if it is one of this client's. It must be written as a browser would write it.
+    fn redirect_uri(&self, text: &str) -> Option<Url> {
+        let url = Url::parse(text).ok().filter(|url| url.as_str() == text)?;
+        let is_loopback = match url.host()? {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        let is_plain = url.username().is_empty() && url.query().is_none() && url.fragment().is_none();
+        let is_web = matches!(url.scheme(), "http" | "https");
+        (is_web && is_loopback && is_plain && url.path().ends_with(self.redirect_path)).then_some(url)
+    }
 }
 
 /// The provider could not be set up.

@@ -30,7 +30,7 @@ fn world() -> World {
         client_id: client_id.to_owned(),
         client_name: "A <Gateway>".to_owned(),
         client_secret: Secret::new("s3cret&"),
-        redirect_uris: vec![Url::parse(CALLBACK).unwrap()],
+        redirect_path: "/sign-in/callback",
     };
     let registrations = vec![registration("gateway"), registration("other")];
     let issuer = Url::parse(ISSUER).unwrap();
@@ -224,6 +224,15 @@ async fn requests_that_are_refused() {
         ("no redirect URI", "redirect_uri", None),
         ("another redirect URI", "redirect_uri", Some("http://evil.example/")),
         ("almost the redirect URI", "redirect_uri", Some("http://127.0.0.1:8080/master/sign-in/callback/")),
+        ("not on this machine", "redirect_uri", Some("http://192.0.2.1/master/sign-in/callback")),
+        ("a name that begins so", "redirect_uri", Some("http://localhost.evil.example/master/sign-in/callback")),
+        ("with a user", "redirect_uri", Some("http://127.0.0.1:8080@evil.example/sign-in/callback")),
+        ("with a user of its own", "redirect_uri", Some("http://evil@127.0.0.1:8080/sign-in/callback")),
+        ("with a query", "redirect_uri", Some("http://127.0.0.1:8080/?x=/sign-in/callback")),
+        ("with a query more", "redirect_uri", Some("http://127.0.0.1:8080/sign-in/callback?x=1")),
+        ("with a fragment", "redirect_uri", Some("http://127.0.0.1:8080/sign-in/callback#x")),
+        ("no web address", "redirect_uri", Some("app://localhost/sign-in/callback")),
+        ("not as a browser writes it", "redirect_uri", Some("http://0x7f.1/master/sign-in/callback")),
     ];
     for (case, name, value) in page {
         let answer = world().authorize(&but(request(), name, *value)).await;
@@ -233,6 +242,31 @@ async fn requests_that_are_refused() {
     let twice = format!("/authorize?{}&state=b", encode(&request()));
     assert_eq!(world().get(&twice).await.status(), 400, "a parameter twice");
     assert_eq!(world().post("/authorize", &request()).await.status(), 200, "a form is as good as a query");
+}
+
+#[tokio::test]
+async fn a_realm_of_ones_own_on_this_machine_is_served() {
+    for redirect_uri in [
+        "http://localhost:8080/acme/sign-in/callback",
+        "https://localhost:8443/auth/acme/sign-in/callback",
+        "http://127.0.0.1:9999/other/sign-in/callback",
+        "http://[::1]:8080/acme/sign-in/callback",
+    ] {
+        let world = world();
+        let page = world.authorize(&but(request(), "redirect_uri", Some(redirect_uri))).await;
+        let answer = world.post("/choose", &vec![("request", &sealed(&page)), ("person", "alice")]).await;
+        let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+        assert!(location.as_str().starts_with(redirect_uri), "{location}");
+        let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
+        let elsewhere = world.post("/token", &exchange(&code)).await;
+        assert_eq!(error(&elsewhere), (400, "invalid_grant".into()), "the code is for {redirect_uri}");
+
+        let page = world.authorize(&but(request(), "redirect_uri", Some(redirect_uri))).await;
+        let location = Url::parse(page.headers()["location"].to_str().unwrap()).unwrap();
+        let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
+        let tokens = world.post("/token", &but(exchange(&code), "redirect_uri", Some(redirect_uri))).await;
+        assert_eq!(tokens.status(), 200, "{redirect_uri}");
+    }
 }
 
 #[tokio::test]
