@@ -1,6 +1,6 @@
 //! `[[clients]]`, in the words of RFC 7591, RFC 8705 and OpenID CIBA Core 4.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use super::{fault::Problem, policy, table::Table, text};
 use crate::{
@@ -13,16 +13,19 @@ use crate::{
     secret::Secret,
 };
 
-/// Reads one client and adds it to those that came before.
+/// Reads one client. `lines` are where the `client_id`s of those before it stand.
 pub(super) fn client(
     table: Table<'_>,
     algorithms: Option<&[Algorithm]>,
-    clients: &mut HashMap<String, Arc<Client>>,
-) -> Option<()> {
+    lines: &mut HashMap<String, usize>,
+) -> Option<Client> {
     table.require(&["client_id", "client_secret"]);
     let client_id = table.parsed("client_id", client_id);
-    if client_id.as_ref().is_some_and(|id| clients.contains_key(id)) {
-        table.fault("client_id", Problem::new("another client has it", "give every client an id of its own"));
+    if let (Some(id), Some(line)) = (&client_id, table.line_of("client_id"))
+        && let Some(first) = lines.insert(id.clone(), line)
+    {
+        let cause = format!("the client in line {first} has it, too");
+        table.fault("client_id", Problem::new(cause, "give every client an id of its own"));
     }
     let client_name = table.parsed("client_name", |text| text::sentence(text, 100));
     let enabled = table.flag("enabled").unwrap_or(true);
@@ -39,9 +42,8 @@ pub(super) fn client(
     later(&table);
     table.finish();
 
-    let client_id = client_id?;
-    let client = Client {
-        client_id: client_id.as_str().into(),
+    Some(Client {
+        client_id: client_id?.into(),
         client_name,
         enabled,
         authentication: authentication?,
@@ -50,9 +52,7 @@ pub(super) fn client(
         backchannel_user_code_parameter,
         id_token_signed_response_alg,
         default_max_age,
-    };
-    clients.insert(client_id, Arc::new(client));
-    Some(())
+    })
 }
 
 /// Known metadata that nothing serves yet.

@@ -84,7 +84,7 @@ fn log_format(text: &str) -> Result<LogFormat, Problem> {
         "auto" => Ok(LogFormat::Auto),
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => Err(Problem::new("this is none of the known words", "write one of `auto`, `text`, `json`")),
+        _ => Err(Problem::unknown_word(text, &["auto", "text", "json"])),
     }
 }
 
@@ -115,9 +115,11 @@ fn tls(layers: &mut Layers) -> Option<Tls> {
     if let Some(word) = layers.text("tls.client_certificates")
         && word != "none"
     {
-        let cause =
-            if word == "optional" { "not supported yet: `optional`" } else { "this is none of the known words" };
-        layers.fault("tls.client_certificates", Problem::new(cause, "write `none`"));
+        let problem = match word.as_str() {
+            "optional" => Problem::new("not supported yet: `optional`", "write `none`"),
+            word => Problem::unknown_word(word, &["none"]),
+        };
+        layers.fault("tls.client_certificates", problem);
     }
     let certificate = pem_file(layers, "tls.certificate", "CERTIFICATE-----");
     let private_key = pem_file(layers, "tls.private_key", "PRIVATE KEY-----");

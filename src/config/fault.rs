@@ -67,6 +67,17 @@ impl Problem {
         };
         Self::new("unknown key", remedy)
     }
+
+    /// A word where only some are known, none of which is a secret.
+    pub(super) fn unknown_word(word: &str, known: &[&str]) -> Self {
+        let word: String = word.escape_debug().take(40).collect();
+        Self::new(format!("`{word}` is none of the known words"), format!("write {}", one_of(known)))
+    }
+}
+
+/// Whether a name is most likely meant to be another.
+pub(super) fn is_nearly(name: &str, meant: &str) -> bool {
+    nearest(name, &[meant]).is_some()
 }
 
 /// The name that a misspelt one was most likely meant to be.
@@ -76,6 +87,13 @@ fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
 }
 
 /// `a`, `b`, `c`
-pub(super) fn listed(names: &[&str]) -> String {
+fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words {
+        [word] => format!("`{word}`"),
+        words => format!("one of {}", listed(words)),
+    }
 }

@@ -12,8 +12,9 @@ use super::{
     environment::Environment,
     fault::{Fault, Problem},
     realm,
+    table::{Source, Table},
 };
-use crate::realm::{Client, Realm, client::Authentication};
+use crate::realm::Realm;
 
 /// What one realm file turned out to be.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ fn one(name: &str, path: &Path, config: &Config, environment: &Environment) -> F
     match realm::read(name, path, &text, &config.public_base(), environment) {
         Ok(None) => Found::Disabled,
         Ok(Some(realm)) => {
-            let faults = published_secrets(&realm, path, config);
+            let faults = if config.is_loopback() { Vec::new() } else { published_secrets(path, &text, environment) };
             if faults.is_empty() { Found::Sound(Arc::new(realm)) } else { Found::Faulty(faults) }
         }
         Err(faults) => Found::Faulty(faults),
@@ -121,25 +122,22 @@ fn one(name: &str, path: &Path, config: &Config, environment: &Environment) -> F
 /// Secrets that anybody can read in this project's files.
 const PUBLISHED: [&str; 2] = ["demo-secret", "till-secret-0123456789"];
 
-/// What is shipped to be tried on one machine must not be served to others.
-fn published_secrets(realm: &Realm, path: &Path, config: &Config) -> Vec<Fault> {
-    if config.is_loopback() {
-        return Vec::new();
-    }
-    let mut clients: Vec<_> = realm.clients.values().collect();
-    clients.sort_by(|a, b| a.client_id.cmp(&b.client_id));
-    clients.retain(|client| match &client.authentication {
-        Authentication::ClientSecretBasic(secret) | Authentication::ClientSecretPost(secret) => {
-            PUBLISHED.iter().any(|published| secret.matches(published))
+/// What is shipped to be tried on one machine must not be served to others. The file is sound.
+fn published_secrets(path: &Path, text: &str, environment: &Environment) -> Vec<Fault> {
+    let source = Source::new(path, text, environment);
+    if let Some(document) = source.parse() {
+        for client in Table::root(&source, &document).tables("clients") {
+            let secret = client.secret("client_secret");
+            if secret.is_some_and(|secret| PUBLISHED.iter().any(|published| secret.matches(published))) {
+                let id = client.string("client_id").unwrap_or_default();
+                let cause =
+                    format!("the secret of `{id}` is the published one, and `listen` or `public_url` is not loopback");
+                let remedy = "give the client a secret of its own, or remove the client";
+                client.fault("client_secret", Problem::new(cause, remedy));
+            }
         }
-    });
-    let fault = |client: &Arc<Client>| {
-        let id = &client.client_id;
-        let cause = format!("the secret of `{id}` is the published one, and `listen` or `public_url` is not loopback");
-        let problem = Problem::new(cause, "give the client a secret of its own, or remove it");
-        Fault { key: Some("clients".into()), ..fault(path, problem) }
-    };
-    clients.into_iter().map(fault).collect()
+    }
+    source.into_faults()
 }
 
 /// Whoever trusts an issuer must not get tokens of another realm from it.

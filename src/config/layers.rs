@@ -173,8 +173,12 @@ impl Layers {
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
         match self.figment.find_value(key).ok()? {
             Value::String(_, text) => Some(text),
-            _ => {
-                self.fault(key, Problem::new("it must be a string", "write it in quotes"));
+            other => {
+                let remedy = match other.to_i128() {
+                    Some(port) if key.ends_with("listen") => format!("write \"127.0.0.1:{port}\""),
+                    _ => "write it in quotes".into(),
+                };
+                self.fault(key, Problem::new("it must be a string", remedy));
                 None
             }
         }

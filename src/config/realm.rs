@@ -109,7 +109,7 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
 
 fn lookups(root: &Table<'_>, upstream: Option<&Upstream>) -> Vec<Lookup> {
     let tables = root.tables("lookups");
-    if tables.is_empty() {
+    if tables.is_empty() && !root.has_nearly("lookups") {
         let remedy = "add [[lookups]] with a kind: \"static\", \"keycloak\" or \"sign-in\"";
         root.fault("lookups", Problem::new("there is none, so no hint would ever become a user", remedy));
     }
@@ -136,18 +136,17 @@ fn channels(root: &Table<'_>, lookups: &[Lookup]) -> Vec<Channel> {
 }
 
 fn needs_upstream(root: &Table<'_>, what: &str) {
-    if !root.has("upstream") {
+    // the misspelt key says enough
+    if !root.has("upstream") && !root.has_nearly("upstream") {
         let cause = format!("it is missing, and {what} need it");
         root.fault("upstream", Problem::new(cause, "add [upstream] with issuer, client_id and client_secret"));
     }
 }
 
 fn clients(root: &Table<'_>, algorithms: Option<&[Algorithm]>) -> HashMap<String, Arc<Client>> {
-    let mut clients = HashMap::new();
-    for table in root.tables("clients") {
-        client::client(table, algorithms, &mut clients);
-    }
-    clients
+    let mut lines = HashMap::new();
+    let clients = root.tables("clients").into_iter().filter_map(|table| client::client(table, algorithms, &mut lines));
+    clients.map(|client| (client.client_id.to_string(), Arc::new(client))).collect()
 }
 
 /// `[scopes]`: what a client can do with a scope, in a sentence for the person who is asked.

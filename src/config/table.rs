@@ -11,7 +11,7 @@ use toml::{
 
 use super::{
     environment::Environment,
-    fault::{Fault, Problem, listed},
+    fault::{Fault, Problem, is_nearly, one_of},
 };
 
 /// One file: its text, and the faults found so far.
@@ -62,10 +62,10 @@ impl<'s> Source<'s> {
         self.faults.borrow().is_empty()
     }
 
-    /// The faults, in the order of the file.
+    /// The faults, in the order of the file; what is missing in it comes last.
     pub(super) fn into_faults(self) -> Vec<Fault> {
         let mut faults = self.faults.into_inner();
-        faults.sort_by_key(|fault| fault.line);
+        faults.sort_by_key(|fault| (fault.line.is_none(), fault.line));
         faults
     }
 }
@@ -90,6 +90,16 @@ impl<'t> Table<'t> {
         self.value(key).is_some()
     }
 
+    /// Whether something stands there that was most likely meant to be this key.
+    pub(super) fn has_nearly(&self, key: &str) -> bool {
+        self.entries().any(|(other, _)| is_nearly(other, key))
+    }
+
+    /// Where the key stands.
+    pub(super) fn line_of(&self, key: &str) -> Option<usize> {
+        self.entries.get_key_value(key).map(|(key, _)| self.source.line(key.span().start))
+    }
+
     /// Whether the key's value is one of these words.
     pub(super) fn is(&self, key: &str, words: &[&str]) -> bool {
         let word = self.entries.get(key).and_then(|value| value.get_ref().as_str());
@@ -103,8 +113,7 @@ impl<'t> Table<'t> {
 
     /// Records a fault at this key; at the table where the key is absent.
     pub(super) fn fault(&self, key: &str, problem: Problem) {
-        let line = self.entries.get_key_value(key).map(|(key, _)| self.source.line(key.span().start)).or(self.line);
-        self.source.add(line, Some(self.dotted(key)), problem);
+        self.source.add(self.line_of(key).or(self.line), Some(self.dotted(key)), problem);
     }
 
     /// Each of these keys must be there.
@@ -160,12 +169,11 @@ impl<'t> Table<'t> {
             let found = known.iter().find(|(word, _)| *word == text);
             found.map(|(_, meaning)| *meaning).ok_or_else(|| {
                 let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-                let cause = if later.contains(&text) {
-                    format!("not supported yet: `{text}`")
+                if later.contains(&text) {
+                    Problem::new(format!("not supported yet: `{text}`"), format!("write {}", one_of(&words)))
                 } else {
-                    "this is none of the known words".into()
-                };
-                Problem::new(cause, format!("write {}", one_of(&words)))
+                    Problem::unknown_word(text, &words)
+                }
             })
         })
     }
@@ -232,7 +240,14 @@ impl<'t> Table<'t> {
     /// Records that the value is of the wrong type.
     pub(super) fn wrong<T>(&self, key: &str, expected: &str, found: &DeValue<'_>) -> Option<T> {
         let cause = format!("it must be {expected}, not {}", type_of(found));
-        let remedy = if expected == "a string" { "write it in quotes".into() } else { format!("write {expected}") };
+        let remedy = match (expected, found) {
+            ("a string", DeValue::Array(_)) if key == "scope" => {
+                "write one string with spaces between, such as \"openid profile\"".into()
+            }
+            ("a string", DeValue::Array(_) | DeValue::Table(_)) => "write one string".into(),
+            ("a string", _) => "write it in quotes".into(),
+            _ => format!("write {expected}"),
+        };
         self.fault(key, Problem::new(cause, remedy));
         None
     }
@@ -246,13 +261,6 @@ impl<'t> Table<'t> {
         let bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
         let key = if bare && !key.is_empty() { key.to_owned() } else { format!("{key:?}") };
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
-    }
-}
-
-fn one_of(words: &[&str]) -> String {
-    match words {
-        [word] => format!("`{word}`"),
-        words => format!("one of {}", listed(words)),
     }
 }
 

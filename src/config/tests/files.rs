@@ -139,7 +139,9 @@ fn table_of_addresses() {
 fn table_of_faults() {
     let table = [
         ("listen = \"localhost:8080\"", "config.toml:1: listen: this is no address"),
-        ("\nlisten = 8080", "config.toml:2: listen: it must be a string"),
+        ("\nlisten = 8080", "config.toml:2: listen: it must be a string\n  remedy: write \"127.0.0.1:8080\""),
+        ("[management]\nlisten = 9000", "a string\n  remedy: write \"127.0.0.1:9000\""),
+        ("public_url = 8080", "config.toml:1: public_url: it must be a string\n  remedy: write it in quotes"),
         ("listne = \"127.0.0.1:1\"", "config.toml:1: listne: unknown key\n  remedy: write `listen`"),
         ("[tsl]", "config.toml:1: tsl: unknown key\n  remedy: write `tls`"),
         (
@@ -151,7 +153,7 @@ fn table_of_faults() {
         ("state = \"config.toml\"", "config.toml:1: state: config.toml is not a folder"),
         ("state = \"config.toml/below\"", "config.toml:1: state: config.toml is not a folder"),
         ("log = \"a=b=c\"", "config.toml:1: log: this is no log filter"),
-        ("log_format = \"xml\"", "config.toml:1: log_format: this is none"),
+        ("log_format = \"xml\"", "config.toml:1: log_format: `xml` is none of"),
         ("trusted_proxies = \"10.0.0.1\"", "config.toml:1: trusted_proxies: it must be a list"),
         ("trusted_proxies = [\"proxy\"]", "config.toml:1: trusted_proxies: one of them is no IP address"),
         ("[tls]", "config.toml:1: tls.certificate: it is missing"),
@@ -240,7 +242,13 @@ fn published_secrets_are_for_loopback_alone() {
     let none = Overrides::default();
     assert_eq!(sound(none.clone()), (0, 1));
     assert_eq!(sound(Overrides { listen: Some("0.0.0.0:8080".into()), ..none.clone() }), (2, 0));
-    assert_eq!(sound(Overrides { public_url: Some("https://id.example.com".into()), ..none }), (2, 0));
+    let public = Overrides { public_url: Some("https://id.example.com".into()), ..none };
+    assert_eq!(sound(public.clone()), (2, 0));
+    let realms = world.realms(&world.load(&public, &[]).unwrap());
+    let line = include_str!("../../../realms/master.toml").lines().position(|line| line.contains("\"demo-secret\""));
+    let fault = realms.faults().next().unwrap();
+    assert_eq!((fault.line, fault.key.as_deref()), (line.map(|line| line + 1), Some("clients[0].client_secret")));
+    assert!(fault.cause.starts_with("the secret of `demo` is the published one"), "{fault}");
 }
 
 #[test]
