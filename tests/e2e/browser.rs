@@ -142,8 +142,17 @@ impl Browser {
     pub(crate) async fn fill(&self, css: &str, value: &str) {
         let field = self.session.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
         let field = self.step(&format!("find the field {css}"), field).await;
+        let cleared = field.clear().await;
+        self.step(&format!("clear {css}"), cleared).await;
         let filled = field.send_keys(value).await;
         self.step(&format!("fill in {css}"), filled).await;
+    }
+
+    /// Whether a field holds what it was filled with: a page that moves the focus while somebody types takes letters away.
+    async fn holds(&self, css: &str, value: &str) -> bool {
+        let field = self.session.find(Locator::Css(css)).await;
+        let held = self.step(&format!("find the field {css}"), field).await.prop("value").await;
+        self.step(&format!("read {css}"), held).await.as_deref() == Some(value)
     }
 
     /// Goes on in the tab with this number, in the order in which they were opened.
@@ -158,8 +167,14 @@ impl Browser {
 
     /// Signs in on Keycloak's own page; people's passwords are `<name>-password`.
     pub(crate) async fn sign_in_at_keycloak(&self, name: &str) {
-        self.fill("#username", name).await;
-        self.fill("#password", &format!("{name}-password")).await;
+        let password = format!("{name}-password");
+        for _ in 0..5 {
+            self.fill("#username", name).await;
+            self.fill("#password", &password).await;
+            if self.holds("#username", name).await && self.holds("#password", &password).await {
+                break;
+            }
+        }
         let button = self.session.find(Locator::Css("#kc-login")).await;
         let pressed = self.step("find Keycloak's sign-in button", button).await.click().await;
         self.step("press Keycloak's sign-in button", pressed).await;
