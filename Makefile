@@ -4,9 +4,9 @@
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## gateway, demo provider and demo people in one process; open the address that it prints
+demo: ## gateway, demo provider and demo people in one process; open the address that it prints (flags: ARGS="--listen ...")
 	@echo "make demo: building (some minutes the first time), then running until Ctrl-C"
-	cargo run --locked -- demo
+	cargo run --locked -- demo $(ARGS)
 
 test: ## every test, with a real browser and a real Keycloak; installs what it needs first
 	@echo "make test: setting up, building, then all tests (ten minutes the first time)"

@@ -28,6 +28,9 @@ const MOST: usize = 100_000;
 /// Sessions of one person: nobody has more browsers than this.
 const MOST_OF_PERSON: usize = 50;
 
+/// The cookie's value after a sign-out; no session has it.
+const LEFT: &str = "left";
+
 /// A person who signed in with a browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
@@ -124,10 +127,15 @@ impl Sessions {
         }
     }
 
-    /// Ends a session. Returns what removes its cookie.
+    /// Ends a session. Returns the cookie that takes the place of its own: this browser's next sign-in asks who it is.
     pub(super) async fn close(&self, current: &Current) -> Result<String, Unavailable> {
         self.table.change(current.key, |_| Change::Remove(())).await?;
-        Ok(self.cookies.forget(&self.cookies.name("session")))
+        Ok(self.cookies.set(&self.cookies.name("session"), LEFT, None))
+    }
+
+    /// Whether somebody signed out in this browser, and nobody has signed in since.
+    pub(super) fn was_left(&self, visit: &Visit<'_>) -> bool {
+        cookies::get(visit.cookie, &self.cookies.name("session")).as_deref() == Some(LEFT)
     }
 
     /// The person decided something: the session is in use.

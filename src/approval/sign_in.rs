@@ -125,6 +125,8 @@ impl Approval {
             _ => None,
         };
         let prompt = match way {
+            // the provider may still know who has just left
+            Way::Start if self.sessions.was_left(visit) => Some(Prompt::SelectAccount),
             Way::Start => None,
             Way::Again => Some(Prompt::Login),
             Way::Switch => Some(Prompt::SelectAccount),

@@ -217,12 +217,15 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<(TcpListener, Url), String> {
     let fault = |error: io::Error| match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "port {} of {} is in use by another program. Choose another with {flag} {}, or any free one with port 0.",
-            address.port(),
-            address.ip(),
-            SocketAddr::new(address.ip(), if address.port() == 8081 { 8082 } else { 8081 }),
-        ),
+        io::ErrorKind::AddrInUse => {
+            let other = SocketAddr::new(address.ip(), if address.port() == 8090 { 8091 } else { 8090 });
+            format!(
+                "port {} of {} is in use by another program. Choose another with {flag} {other} (make demo \
+                 ARGS=\"{flag} {other}\"), or any free one with port 0.",
+                address.port(),
+                address.ip(),
+            )
+        }
         _ => format!("cannot listen on {address}: {error} ({flag})"),
     };
     let listener = TcpListener::bind(address).await.map_err(fault)?;
@@ -319,6 +322,9 @@ mod tests {
         let (_taken, url) = bind("127.0.0.1:0".parse().unwrap(), "--listen").await.unwrap();
         let address = url.socket_addrs(|| None).unwrap()[0];
         let fault = bind(address, "--listen").await.unwrap_err();
-        assert!(fault.contains(&address.port().to_string()) && fault.contains("--listen 127.0.0.1:8081"), "{fault}");
+        assert!(
+            fault.contains(&address.port().to_string()) && fault.contains("ARGS=\"--listen 127.0.0.1:8090\""),
+            "{fault}"
+        );
     }
 }

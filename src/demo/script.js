@@ -1,8 +1,12 @@
-// Asks for the request's state and shows the page anew when it has changed. Without it, the "Refresh" link does the same.
+// Shows times as the pages of the gateway do. While nobody has decided it asks for the request's state and shows the page
+// anew when it has changed; without it, the "Refresh" link does the same.
 "use strict";
+for (const time of document.querySelectorAll("time")) {
+  time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
 const box = document.getElementById("state");
 const left = document.getElementById("left");
-document.getElementById("refresh").hidden = true;
 
 async function look() {
   try {
@@ -19,4 +23,7 @@ async function look() {
   setTimeout(look, 1500);
 }
 
-setTimeout(look, 1500);
+if (box.dataset.state === "pending") {
+  document.getElementById("refresh").hidden = true;
+  setTimeout(look, 1500);
+}

@@ -217,7 +217,12 @@ async fn signing_out_ends_the_session_and_leads_back() {
     let (token, handle) = (inbox.field("token"), handle('v'));
     let answer = browser.post("/acme/sign-out", &[("token", &token), ("request", &handle)]).await;
     assert!(answer.html().contains(&format!("href=\"/acme/approvals/{handle}?sign-in=switch\"")));
-    assert!(browser.jar.is_empty());
+    assert_eq!(browser.jar.values().collect::<Vec<_>>(), ["left"]);
+    browser.get("/acme/approvals?sign-in=start").await;
+    assert_eq!(world.provider.wishes().last().unwrap().prompt, Some(Prompt::SelectAccount), "whichever way they go");
+    browser.sign_in(alice()).await;
+    browser.get("/acme/approvals?sign-in=start").await;
+    assert_eq!(world.provider.wishes().last().unwrap().prompt, None, "once");
     browser.jar = old;
     assert!(browser.get("/acme/approvals").await.html().contains("Sign in to see"), "the session itself is gone");
     browser.get(&format!("/acme/approvals/{handle}?sign-in=switch")).await;

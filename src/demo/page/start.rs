@@ -19,8 +19,8 @@ use crate::{
 /// Cookies know no ports: the name must not be one of the provider's or the gateway's.
 const COOKIE: &str = "demo-page";
 
-/// Who can be asked here. Carol is disabled, `user` needs a user code: both are for the command line.
-const ASKED: [&str; 3] = ["alice", "bob", "dave"];
+/// Who can be asked here. Carol is disabled and shows a refusal; `user` needs a user code, for which there is no field.
+const ASKED: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 #[derive(Template)]
 #[template(path = "demo/templates/start.html")]

@@ -118,8 +118,14 @@ async fn a_request_is_started_and_shown() {
     assert_eq!(answer.status(), 303, "{}", text(&answer));
     let address = answer.headers()["location"].to_str().unwrap();
     let shown = warp::test::request().path(address).reply(&world.routes).await;
-    for part in ["Waiting for an answer", "Bob Cratchit", "&#60;b&#62;", "/master/approvals", "src=\"/demo/script.js\""]
-    {
+    for part in [
+        "Waiting for an answer",
+        "Bob Cratchit",
+        "the one with the message <strong><bdi>&#60;b&#62;</bdi></strong>",
+        "/master/approvals",
+        "src=\"/demo/script.js\"",
+        "<time datetime=\"2026-09-21T14:13:20Z\">14:13 UTC</time>",
+    ] {
         assert!(text(&shown).contains(part), "{part} in {}", text(&shown));
     }
     let state = warp::test::request().path(&format!("{address}/state")).reply(&world.routes).await;
@@ -163,6 +169,17 @@ async fn a_refusal_is_told_beside_the_form_as_it_was_filled_in() {
     for part in ["invalid_binding_message", "It is too long", "value=\"mine\"", "value=\"dave\" checked"] {
         assert!(text(&answer).contains(part), "{part}");
     }
+}
+
+#[tokio::test]
+async fn somebody_who_is_disabled_can_be_asked_to_see_the_refusal() {
+    let refusal = json!({"error": "unknown_user_id", "error_description": "The hint does not identify a user"});
+    let world = world((400, refusal), &[]).await;
+    let first = warp::test::request().path("/").reply(&world.routes).await;
+    assert!(text(&first).contains("(carol, disabled)"), "{}", text(&first));
+    let (cookie, token) = opened(&world).await;
+    let answer = form(&cookie, format!("csrf_token={token}&person=carol")).reply(&world.routes).await;
+    assert!(text(&answer).contains("unknown_user_id"), "{}", text(&answer));
 }
 
 #[tokio::test]
