@@ -165,8 +165,11 @@ impl Browser {
         self.step("change the tab", tab).await;
     }
 
-    /// Signs in on Keycloak's own page; people's passwords are `<name>-password`.
+    /// Signs in on Keycloak's own page; people's passwords are `<name>-password`. One at a time: Keycloak's brute force
+    /// protection refuses a second attempt for a person while the first is under way.
     pub(crate) async fn sign_in_at_keycloak(&self, name: &str) {
+        static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _alone = ONE_AT_A_TIME.lock().await;
         let password = format!("{name}-password");
         for _ in 0..5 {
             self.fill("#username", name).await;
@@ -178,6 +181,14 @@ impl Browser {
         let button = self.session.find(Locator::Css("#kc-login")).await;
         let pressed = self.step("find Keycloak's sign-in button", button).await.click().await;
         self.step("press Keycloak's sign-in button", pressed).await;
+        for _ in 0..100 {
+            let at = self.session.current_url().await;
+            let at = self.step("read the address", at).await;
+            if !at.path().contains("/login-actions/") && !at.path().ends_with("/openid-connect/auth") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Photographs the page: wide and 320 px narrow, in light and in dark. A page that is wider than a narrow screen is
