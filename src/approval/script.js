@@ -9,9 +9,8 @@ for (const time of document.querySelectorAll('time')) {
 
 const spans = document.querySelectorAll('[data-left]');
 if (spans.length > 0) {
-  // told to screen readers at these seconds alone, each once
-  const warnings = [[0, 'Time is up'], [20, '20 seconds left'], [60, 'One minute left']];
-  let told = Infinity;
+  // told to screen readers when these many seconds are passed, in the words of that moment: it may be a later one
+  const told = [60, 20, 0];
   const status = document.createElement('p');
   status.className = 'unseen';
   status.setAttribute('role', 'status');
@@ -21,17 +20,17 @@ if (spans.length > 0) {
   const unit = (n, name) => `${n} ${name}${n === 1 ? '' : 's'}`;
   const words = (left) => {
     if (left <= 0) return 'time is up';
-    const minutes = Math.floor(left / 60);
-    const seconds = left % 60;
-    return minutes === 0 ? unit(seconds, 'second') : `${unit(minutes, 'minute')} ${unit(seconds, 'second')}`;
+    const parts = [[Math.floor(left / 60), 'minute'], [left % 60, 'second']];
+    return `${parts.filter(([n]) => n > 0).map(([n, name]) => unit(n, name)).join(' ')} left`;
   };
+  const before = new Map([...spans].map((span) => [span, Number(span.dataset.left)]));
   const tick = () => {
     const passed = Math.floor((performance.now() - opened) / 1000);
     for (const span of spans) {
       const left = Number(span.dataset.left) - passed;
-      span.textContent = left <= 0 ? words(0) : `${words(left)} left`;
-      const due = warnings.find(([limit]) => left <= limit);
-      if (due !== undefined && due[0] < told) [told, status.textContent] = due;
+      span.textContent = words(left);
+      if (told.some((limit) => before.get(span) > limit && left <= limit)) status.textContent = words(left);
+      before.set(span, left);
     }
   };
   tick();

@@ -117,9 +117,9 @@ async fn start(args: Args) -> Result<(), NotStarted> {
     tokio::spawn(demo::serve(provider_listener, provider.routes()));
 
     let http = Http::new(&Outbound::default()).map_err(NotStarted::because)?;
-    let page =
-        Page::new(&address, CLIENT_ID, Secret::new(CLIENT_SECRET), http, clock, random).map_err(NotStarted::because)?;
     let program = std::env::args().next().unwrap_or_else(|| "realmgate".to_owned());
+    let page = Page::new(&address, CLIENT_ID, Secret::new(CLIENT_SECRET), &program, http, clock, random)
+        .map_err(NotStarted::because)?;
     let text = start_up_text(&address, &issuer, &program);
     let parts = Parts { listener, address, realm, issuer, page: page.routes(), answer: args.answer };
     serve(parts, || {

@@ -78,6 +78,13 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
+    /// What screen readers are told besides.
+    pub(crate) async fn announced(&self) -> String {
+        let script = "return document.querySelector('[role=status]').textContent";
+        let text = self.session.execute(script, Vec::new()).await;
+        self.step("read the status", text).await.as_str().unwrap_or_default().to_owned()
+    }
+
     pub(crate) async fn title(&self) -> String {
         let title = self.session.title().await;
         self.step("read the title", title).await

@@ -1,6 +1,9 @@
 //! `realmgate demo` as a newcomer meets it. The commands in README.md and `docs/` are run by `tests/docs`.
 
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use crate::{
     browser::Browser,
@@ -32,6 +35,34 @@ async fn a_newcomer_asks_and_approves_in_the_browser() {
     browser.switch_to_tab(0).await;
     browser.sees("The application knows now").await;
     browser.photograph("demo-approved").await;
+    demo.stop();
+}
+
+#[tokio::test]
+async fn a_screen_reader_is_told_how_much_time_is_left_when_it_is() {
+    let demo = Gateway::demo(&[]);
+    let form = [
+        ("client_id", "demo"),
+        ("client_secret", "demo-secret"),
+        ("scope", "openid"),
+        ("login_hint", "alice"),
+        ("requested_expiry", "35"),
+    ];
+    assert_eq!(answer(http().post(format!("{}/master/bc-authorize", demo.url)).form(&form)).await.0, 200);
+    let browser = Browser::open().await;
+    browser.goto(&format!("{}/master/approvals", demo.url)).await;
+    browser.press("Continue to").await;
+    browser.press("Alice").await;
+    browser.press("Review").await;
+    browser.sees("Approve").await;
+    assert_eq!(browser.announced().await, "", "nothing has changed since the page was opened");
+    for _ in 0..250 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if !browser.announced().await.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(browser.announced().await, "20 seconds left");
     demo.stop();
 }
 

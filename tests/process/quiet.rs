@@ -12,7 +12,7 @@ async fn at_trace_no_canary_is_printed() {
     let (mut hook, mut device) = (Receiver::answering(500).await, Receiver::answering(201).await);
     let folder = Folder::new("log = \"trace\"\n");
     let channels = format!(
-        "[[channels]]\nkind = \"webhook\"\nurl = \"{}\"\nsecret = \"canary-of-the-webhook\"\n\
+        "[[channels]]\nkind = \"webhook\"\nurl = \"{}\"\nsecret = \"whsec_Y2FuYXJ5LW9mLXRoZS13ZWJob29r\"\n\
          [[channels]]\nkind = \"keycloak\"\nurl = \"{}\"\n",
         hook.url, device.url
     );
@@ -23,6 +23,7 @@ async fn at_trace_no_canary_is_printed() {
         "till-secret-of-these-tests",
         "upstream-secret",
         "canary-of-the-webhook",
+        "Y2FuYXJ5LW9mLXRoZS13ZWJob29r",
         "alice@example.com",
         "alice%40example.com",
         "+4915550100",

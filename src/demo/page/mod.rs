@@ -35,6 +35,8 @@ pub struct Page {
     realm: Url,
     client_id: String,
     client_secret: Secret,
+    /// How the command line is called.
+    program: String,
     http: Http,
     requests: Table<request::Started>,
     /// For the CSRF tokens of this run.
@@ -49,6 +51,7 @@ impl Page {
         gateway_base: &Url,
         client_id: impl Into<String>,
         client_secret: Secret,
+        program: impl Into<String>,
         http: Http,
         clock: Clock,
         random: Random,
@@ -59,6 +62,7 @@ impl Page {
             realm,
             client_id: client_id.into(),
             client_secret,
+            program: program.into(),
             http,
             requests: Table::in_memory(clock.clone()),
             key: random.bytes()?,

@@ -96,7 +96,7 @@ impl Page {
             realm_path: self.realm.path().trim_end_matches('/'),
             inbox: &self.inbox(),
             discovery: &String::from(self.at_realm(".well-known/openid-configuration")),
-            command: &command("realmgate", self.realm.as_str().trim_end_matches('/')),
+            command: &command(&self.program, self.realm.as_str().trim_end_matches('/')),
             curl: &curl(self.at_realm("bc-authorize").as_str()),
         };
         reply::with_cookie(reply::page(status, &start, "'self'"), COOKIE, cookie)

@@ -42,7 +42,8 @@ async fn world(acknowledgement: (u16, Value), polls: &[(u16, &'static str)]) -> 
     let page = || {
         let http = Http::new(&Outbound::default()).unwrap();
         let clock = Clock::manual(Timestamp::from_seconds(1_790_000_000));
-        Page::new(&base, "demo", Secret::new("demo-secret"), http, clock, Random::counting()).unwrap()
+        Page::new(&base, "demo", Secret::new("demo-secret"), "target/debug/realmgate", http, clock, Random::counting())
+            .unwrap()
     };
     World { page: Arc::new(page()), routes: page().routes(), sent }
 }
@@ -177,6 +178,7 @@ async fn somebody_who_is_disabled_can_be_asked_to_see_the_refusal() {
     let world = world((400, refusal), &[]).await;
     let first = warp::test::request().path("/").reply(&world.routes).await;
     assert!(text(&first).contains("(carol, disabled)"), "{}", text(&first));
+    assert!(text(&first).contains("<code>target/debug/realmgate ciba request"), "as they called it");
     let (cookie, token) = opened(&world).await;
     let answer = form(&cookie, format!("csrf_token={token}&person=carol")).reply(&world.routes).await;
     assert!(text(&answer).contains("unknown_user_id"), "{}", text(&answer));
