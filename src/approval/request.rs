@@ -14,7 +14,7 @@ use super::{
 use crate::{
     ciba::grant::{Grant, State},
     clock::Timestamp,
-    event::Via,
+    event::{Event, Via},
     realm::{
         Client,
         policy::{self, Status},
@@ -76,6 +76,11 @@ impl Approval {
         }
         let Some(current) = self.sessions.current(visit).await? else { return Ok(self.landing(visit, false)) };
         let found = if is_handle(handle) { self.decisions.find(handle).await? } else { None };
+        if let Some(grant) = found.as_ref().filter(|grant| grant.is_open(visit.now) && !grant.is_for(current.person()))
+        {
+            let (realm, client) = (&*self.realm.name, Some(&*grant.request.client_id));
+            self.events.tell(Event::DecisionRefused { realm, client, via: Via::Page, reason: "other person" });
+        }
         Ok(self.show(visit, &current, found.as_ref()))
     }
 

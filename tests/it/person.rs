@@ -93,6 +93,9 @@ async fn b15_b18_another_person_sees_nothing_and_decides_nothing() {
 
     let mut bob = Browser::signed_in(&world, "bob-sub", &link).await;
     assert_eq!(bob.page.status, 403);
+    let audited = world.audited();
+    let seen = |record: &serde_json::Value| record["type"] == "decision_refused" && record["error"] == "other person";
+    assert!(audited.iter().any(seen), "B18: who looks at another's request is on record: {audited:?}");
     assert!(bob.page.text.contains("another account") && bob.page.text.contains("Bob Cratchit"), "{}", bob.page.text);
     tells_nothing(&bob.page);
     let switch = bob.field("token");
