@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::text;
-use crate::realm::{Lookup, Realm, client::Authentication};
+use crate::realm::{Channel, Lookup, Realm, client::Authentication};
 
 /// One line for each warning. No secret is in any.
 pub fn warnings(realm: &Realm) -> Vec<String> {
@@ -31,6 +31,13 @@ pub fn warnings(realm: &Realm) -> Vec<String> {
             &client.authentication;
         if secret.reveal().chars().count() < 12 {
             warn(format!("the secret of the client `{}` has fewer than 12 characters", client.client_id));
+        }
+    }
+    for channel in &realm.channels {
+        if let Channel::Webhook { key, .. } = channel
+            && key.bytes().len() < 24
+        {
+            warn("the secret of its webhook has fewer than the 24 bytes that Standard Webhooks asks for".into());
         }
     }
     for lookup in &realm.lookups {

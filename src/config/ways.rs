@@ -172,7 +172,7 @@ pub(super) fn channel(table: Table<'_>) -> Option<Channel> {
 fn webhook_key(table: &Table<'_>) -> Option<WebhookKey> {
     let key = WebhookKey::parse(&table.secret("secret")?);
     if key.is_none() {
-        let cause = "it is not `whsec_` with base64 of at least 16 bytes, as Standard Webhooks has it";
+        let cause = "what follows `whsec_` is not base64 of at least 16 bytes, as Standard Webhooks has it";
         table.fault("secret", Problem::new(cause, "make one with: echo whsec_$(openssl rand -base64 32)"));
     }
     key

@@ -107,7 +107,7 @@ const ROWS: &[Row] = &[
     ),
     (
         TOP,
-        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"a text of more than 16 characters\"",
+        "[[channels]]\nkind = \"webhook\"\nurl = \"https://x\"\nsecret = \"whsec_c2hvcnQ=\"",
         4,
         "channels[0].secret",
         "make one with: echo whsec_$(openssl rand -base64 32)",
