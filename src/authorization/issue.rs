@@ -74,10 +74,6 @@ impl Issuer {
         &self.realm.name
     }
 
-    pub fn keys(&self) -> &KeySet {
-        &self.keys
-    }
-
     /// Whether one more authorization can be kept.
     pub fn has_room(&self) -> bool {
         self.authorizations.has_room()

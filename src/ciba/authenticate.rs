@@ -38,6 +38,7 @@ impl Ciba {
         params: &Params,
         now: Timestamp,
     ) -> Result<Acknowledgement, Error> {
+        policy::may_use(client.grant_types.ciba)?;
         let parameters = Parameters::parse(params, client, &self.realm.ciba)?;
         let user = self.user(parameters.login_hint).await?;
         self.check_user_code(client, &user, parameters.user_code, now).await?;

@@ -53,9 +53,7 @@ impl Ciba {
         params: &Params,
         now: Timestamp,
     ) -> Result<(Grant, Arc<Approval>), Error> {
-        if !client.grant_types.ciba {
-            return Err(Error::new(Code::UnauthorizedClient, "The client may not use this grant type"));
-        }
+        policy::may_use(client.grant_types.ciba)?;
         let auth_req_id = params.get("auth_req_id").ok_or_else(|| Error::invalid_request("auth_req_id is missing"))?;
         let key = Table::<Grant>::key(&self.realm.name, auth_req_id);
 

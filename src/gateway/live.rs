@@ -103,8 +103,4 @@ impl LiveRealm {
     pub fn jwks(&self) -> Bytes {
         self.keys.published()
     }
-
-    pub const fn keys(&self) -> &Arc<KeySet> {
-        &self.keys
-    }
 }

@@ -24,9 +24,7 @@ pub fn judge(client: &Client, status: Status, scope: &Scope) -> Result<(), Error
     if !client.enabled {
         return Err(Error::new(Code::InvalidClient, "Client authentication failed").because("the client is disabled"));
     }
-    if !client.grant_types.ciba {
-        return Err(Error::new(Code::UnauthorizedClient, "The client may not use this grant type"));
-    }
+    may_use(client.grant_types.ciba)?;
     if matches!(status, Status::Disabled | Status::Gone) {
         return Err(
             Error::new(Code::InvalidGrant, "The user may not sign in").because(format!("user status: {status:?}"))
@@ -36,4 +34,10 @@ pub fn judge(client: &Client, status: Status, scope: &Scope) -> Result<(), Error
         return Err(Error::new(Code::InvalidScope, "The client may not ask for this scope"));
     }
     Ok(())
+}
+
+/// Whether the client is registered for a grant type, as `allowed` says.
+pub fn may_use(allowed: bool) -> Result<(), Error> {
+    let refusal = || Error::new(Code::UnauthorizedClient, "The client may not use this grant type");
+    if allowed { Ok(()) } else { Err(refusal()) }
 }

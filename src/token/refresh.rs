@@ -40,9 +40,7 @@ async fn exchange(
     params: &Params,
     now: Timestamp,
 ) -> Result<(TokenResponse, String, Authorization), Error> {
-    if !client.grant_types.refresh_token {
-        return Err(Error::new(Code::UnauthorizedClient, "The client may not use this grant type"));
-    }
+    policy::may_use(client.grant_types.refresh_token)?;
     let token = params.get("refresh_token").ok_or_else(|| Error::invalid_request("refresh_token is missing"))?;
     let (sid, jti, authorization) = issuer.refreshable(token, now).await?;
     if authorization.client_id != client.client_id {

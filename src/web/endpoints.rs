@@ -42,32 +42,31 @@ fn token_refused(call: &Call, error: &Error) -> Reply {
 
 /// `POST /{realm}/bc-authorize`; with a `grant_type` it is a token request, since a widely read page prints it so.
 pub(super) async fn bc_authorize(call: Call) -> Reply {
-    let events = &call.gateway.parts().events;
-    let realm = &*call.live.realm.name;
     let params = match call.form() {
         Ok(params) if params.get("grant_type").is_some() => return token_request(&call, &params).await,
         Ok(params) => params,
-        Err(error) => {
-            events.tell(Event::RequestRefused { realm, client: None, error: &error });
-            return refusal(&call, &error);
-        }
+        Err(error) => return request_refused(&call, &error),
     };
     let client = match call.client(&params) {
         Ok(client) => client,
-        Err(error) => {
-            events.tell(Event::RequestRefused { realm, client: None, error: &error });
-            return refusal(&call, &error);
-        }
+        Err(error) => return request_refused(&call, &error),
     };
-    let result = if client.grant_types.ciba {
-        call.live.ciba.authenticate(&client, &params, call.now).await
-    } else {
-        Err(Error::new(crate::oauth::Code::UnauthorizedClient, "The client may not use this grant type"))
-    };
+    let result = call.live.ciba.authenticate(&client, &params, call.now).await;
     if let Err(error) = &result {
-        events.tell(Event::RequestRefused { realm, client: Some(&client.client_id), error });
+        tell_request_refused(&call, Some(&client.client_id), error);
     }
     of_client(&call, &client, result)
+}
+
+/// Before it is known who asks.
+fn request_refused(call: &Call, error: &Error) -> Reply {
+    tell_request_refused(call, None, error);
+    refusal(call, error)
+}
+
+fn tell_request_refused(call: &Call, client: Option<&str>, error: &Error) {
+    let realm = &*call.live.realm.name;
+    call.gateway.parts().events.tell(Event::RequestRefused { realm, client, error });
 }
 
 /// `POST /{realm}/bc-authorize/callback`
