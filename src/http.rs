@@ -1,7 +1,9 @@
 //! The one outbound client (I8): time limits, size limits, no redirects, no proxy but the configured one.
 //!
-//! Every request of the gateway to somebody else is sent with [`Http::send`]. Clients that the operator did not name
-//! (addresses that a client registered) get a guarded client of their own when there are any.
+//! Every request of the gateway to somebody else is sent by it. Requests to addresses that a *client* registered are sent
+//! by a client of their own, which no proxy serves and whose connections are guarded (`guard`).
+
+mod guard;
 
 use std::{
     path::PathBuf,
@@ -10,9 +12,12 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect::Policy};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
+
+use self::guard::Guard;
 
 /// How outgoing connections are made (`[outbound]`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +25,17 @@ pub struct Outbound {
     /// More trust roots, as PEM.
     pub ca_certificates: Vec<(PathBuf, Vec<u8>)>,
     pub proxy: Option<Url>,
+    /// Where addresses that clients registered may lead besides the public ones.
+    pub private_networks: Vec<IpNet>,
+}
+
+/// Who named the address that a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Named by the operator: an upstream, a webhook, a device service.
+    Configured,
+    /// An address that a client registered: a notification endpoint, a `jwks_uri`.
+    Registered,
 }
 
 /// Limits of one exchange.
@@ -61,6 +77,8 @@ pub enum Fault {
     Setup(String),
     #[error("no answer: {0}")]
     NoAnswer(String),
+    #[error("the address is private and not listed in [outbound] private_networks")]
+    Private,
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
     #[error("unexpected status {0}")]
@@ -78,6 +96,8 @@ pub struct Http {
     /// Made at the first request or by [`Http::ready`]: reading the system's trust roots takes as long as the rest of the
     /// start.
     sending: Arc<OnceLock<Result<Client, String>>>,
+    guarded: Arc<OnceLock<Result<Client, String>>>,
+    guard: Guard,
 }
 
 impl Http {
@@ -89,6 +109,8 @@ impl Http {
             blank: blank.map_err(|error| Fault::Setup(reason(&error)))?,
             outbound: Arc::new(outbound.clone()),
             sending: Arc::default(),
+            guarded: Arc::default(),
+            guard: Guard::new(outbound.private_networks.clone()),
         };
         if !outbound.ca_certificates.is_empty() || outbound.proxy.is_some() {
             http.sending()?;
@@ -115,24 +137,36 @@ impl Http {
     }
 
     fn sending(&self) -> Result<&Client, Fault> {
-        let made = self.sending.get_or_init(|| {
-            build(&self.outbound).map_err(|fault| match fault {
-                Fault::Setup(cause) => cause,
-                other => other.to_string(),
-            })
-        });
-        made.as_ref().map_err(|fault| Fault::Setup(fault.clone()))
+        made(&self.sending, || build(&self.outbound, None))
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<Response, Fault> {
+    fn guarded(&self) -> Result<&Client, Fault> {
+        made(&self.guarded, || build(&self.outbound, Some(&self.guard)))
+    }
+
+    async fn answer(&self, request: RequestBuilder, to: Trust) -> Result<Response, Fault> {
         let request = request.build().map_err(|error| Fault::NoAnswer(reason(&error)))?;
-        self.sending()?.execute(request).await.map_err(|error| Fault::NoAnswer(reason(&error)))
+        let client = match to {
+            Trust::Configured => self.sending()?,
+            Trust::Registered if self.guard.allows_host_of(request.url()) => self.guarded()?,
+            Trust::Registered => return Err(Fault::Private),
+        };
+        client.execute(request).await.map_err(|error| Fault::NoAnswer(reason(&error)))
     }
 
     /// Sends, and reads the whole answer within `limit`. Any status is an answer.
     pub async fn send(&self, request: RequestBuilder, limit: Limit) -> Result<Answer, Fault> {
+        self.exchange(request, limit, Trust::Configured).await
+    }
+
+    /// The same, to an address that a client registered.
+    pub async fn send_to_registered(&self, request: RequestBuilder, limit: Limit) -> Result<Answer, Fault> {
+        self.exchange(request, limit, Trust::Registered).await
+    }
+
+    async fn exchange(&self, request: RequestBuilder, limit: Limit, to: Trust) -> Result<Answer, Fault> {
         let exchange = async {
-            let response = self.answer(request).await?;
+            let response = self.answer(request, to).await?;
             let (version, status, headers) = (response.version(), response.status(), response.headers().clone());
             let body = read(response, limit.size).await?;
             Ok(Answer { version, status, headers, body })
@@ -141,9 +175,9 @@ impl Http {
     }
 
     /// Sends, and returns the answer's status, whatever its body is like: for deliveries.
-    pub async fn status(&self, request: RequestBuilder, limit: Limit) -> Result<http::StatusCode, Fault> {
+    pub async fn status(&self, request: RequestBuilder, limit: Limit, to: Trust) -> Result<http::StatusCode, Fault> {
         let deadline = Instant::now() + limit.time;
-        let response = timeout_at(deadline, Box::pin(self.answer(request))).await.map_err(|_| late(limit))??;
+        let response = timeout_at(deadline, Box::pin(self.answer(request, to))).await.map_err(|_| late(limit))??;
         let status = response.status();
         // A small body is read to its end, so that the connection can be used again.
         let _ = timeout_at(deadline, read(response, limit.size)).await;
@@ -155,8 +189,21 @@ fn late(limit: Limit) -> Fault {
     Fault::NoAnswer(format!("nothing within {} s", limit.time.as_secs()))
 }
 
+fn made(
+    client: &OnceLock<Result<Client, String>>,
+    build: impl FnOnce() -> Result<Client, Fault>,
+) -> Result<&Client, Fault> {
+    let made = client.get_or_init(|| {
+        build().map_err(|fault| match fault {
+            Fault::Setup(cause) => cause,
+            other => other.to_string(),
+        })
+    });
+    made.as_ref().map_err(|fault| Fault::Setup(fault.clone()))
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that builds outgoing clients")]
-fn build(outbound: &Outbound) -> Result<Client, Fault> {
+fn build(outbound: &Outbound, guard: Option<&Guard>) -> Result<Client, Fault> {
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .no_proxy()
@@ -177,7 +224,9 @@ fn build(outbound: &Outbound) -> Result<Client, Fault> {
     if !roots.is_empty() {
         builder = builder.tls_certs_merge(roots);
     }
-    if let Some(proxy) = &outbound.proxy {
+    if let Some(guard) = guard {
+        builder = builder.dns_resolver(guard.clone());
+    } else if let Some(proxy) = &outbound.proxy {
         let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| Fault::Setup(error.to_string()))?;
         builder = builder.proxy(proxy);
     }

@@ -26,12 +26,13 @@ use url::Url;
 use crate::{
     clock::{Clock, Timestamp},
     event::{Event, Events},
-    http::{Http, Limit},
+    http::{Http, Limit, Trust},
 };
 
 /// One `POST`, to be made when it is due.
 pub struct Delivery {
     pub url: Url,
+    pub to: Trust,
     /// Made anew for each attempt, since some sign the time at which they are sent.
     pub headers: Headers,
     pub body: Bytes,
@@ -222,7 +223,7 @@ impl Inner {
         for (name, value) in (delivery.headers)(self.clock.now()) {
             request = request.header(name, value);
         }
-        let status = self.http.status(request, Limit::DELIVERY).await?;
+        let status = self.http.status(request, Limit::DELIVERY, delivery.to).await?;
         if (delivery.is_delivered)(status) { Ok(()) } else { Err(NotDelivered::Status(status.as_u16())) }
     }
 }
@@ -298,6 +299,7 @@ mod tests {
     fn delivery(to: &Stub) -> Delivery {
         Delivery {
             url: to.url.clone(),
+            to: Trust::Configured,
             headers: Box::new(|now| vec![("at", now.seconds().to_string())]),
             body: Bytes::from_static(b"body"),
             realm: "acme".into(),

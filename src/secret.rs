@@ -205,6 +205,28 @@ pub fn is_user_code_hash(phc: &str) -> bool {
     })
 }
 
+/// A secret as a record keeps it (I11): sealed, so that no store and no log shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(Box<str>);
+
+impl Sealed {
+    pub fn new(sealer: &Sealer, purpose: &str, secret: &Secret) -> Result<Self, NoRandomness> {
+        Ok(Self(sealer.seal(purpose, secret.reveal().as_bytes())?.into()))
+    }
+
+    /// Nothing where it was sealed by another key or for another purpose.
+    pub fn open(&self, sealer: &Sealer, purpose: &str) -> Option<Secret> {
+        String::from_utf8(sealer.open(purpose, &self.0)?).ok().map(Secret::new)
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealed]")
+    }
+}
+
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealer")

@@ -18,7 +18,7 @@ pub use self::{
 };
 use crate::{
     clock::Timestamp,
-    oauth::Scope,
+    oauth::{AuthorizationDetails, Scope},
     realm::user::{Claims, User},
     store::Record,
 };
@@ -32,6 +32,7 @@ pub struct Authorization {
     pub user: Arc<User>,
     pub sub: Box<str>,
     pub scope: Scope,
+    pub authorization_details: AuthorizationDetails,
     pub claims: Claims,
     pub auth_time: Timestamp,
     pub acr: Option<Box<str>>,

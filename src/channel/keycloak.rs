@@ -13,7 +13,7 @@ use url::Url;
 use super::{Ask, NotAsked};
 use crate::{
     clock::Timestamp,
-    http::{Http, Limit},
+    http::{Http, Limit, Trust},
     jose,
     keycloak::channel::{BEARER, BearerClaims, DelegationRequest},
     keys::{Algorithm, KeySet},
@@ -54,7 +54,7 @@ impl Keycloak {
             .header(header::CONTENT_TYPE, "application/json")
             .bearer_auth(bearer)
             .body(body);
-        match self.http.status(post, Limit::DELIVERY).await {
+        match self.http.status(post, Limit::DELIVERY, Trust::Configured).await {
             Ok(StatusCode::CREATED) => Ok(()),
             Ok(status) => Err(NotAsked::Unexpected(status.as_u16())),
             Err(fault) => Err(not_sent(fault.to_string())),

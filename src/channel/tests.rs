@@ -1,6 +1,6 @@
 //! The channels against a stub of the service behind them, and the recorded exchanges of Keycloak's.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -15,11 +15,7 @@ use crate::{
         Limits,
         stub::{Answer, Received, Stub},
     },
-    realm::{
-        Addresses, CibaPolicy, Profile, TokenPolicy,
-        client::{Authentication, GrantTypes},
-        user::{Claims, Identity, SamePerson},
-    },
+    realm::user::{Claims, Identity, SamePerson},
     secret::{Secret, WebhookKey},
 };
 
@@ -44,30 +40,11 @@ fn world(channels: Vec<realm::Channel>, limits: Limits) -> World {
 fn world_at(clock: Clock, channels: Vec<realm::Channel>, limits: Limits) -> World {
     let (key, _) = SigningKey::generate(Algorithm::ES256).unwrap();
     let keys = Arc::new(KeySet::new(vec![Arc::new(key)]));
-    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let realm = Realm {
-        name: "acme".into(),
         issuer: ISSUER.into(),
-        addresses: Addresses::new("https://id.example.com", "acme"),
-        profile: Profile::Standard,
-        upstream: None,
-        lookups: Vec::new(),
+        addresses: realm::Addresses::new("https://id.example.com", "acme"),
         channels,
-        ciba: CibaPolicy {
-            expires_in: minutes(2),
-            interval: minutes(0),
-            min_requested_expiry: minutes(0),
-            max_requested_expiry: minutes(10),
-        },
-        limits: realm::Limits { pending: 1, pending_per_client: 1, pending_per_user: 1 },
-        tokens: TokenPolicy {
-            access_token_lifespan: minutes(5),
-            refresh_token_lifespan: minutes(30),
-            signing_alg: Algorithm::ES256,
-        },
-        keys: Vec::new(),
-        clients: HashMap::new(),
-        scope_texts: HashMap::new(),
+        ..realm::tests::realm("acme")
     };
     let http = Http::new(&Outbound::default()).unwrap();
     let events = Events::new(Audit::Off, clock.clone());
@@ -78,15 +55,9 @@ fn world_at(clock: Clock, channels: Vec<realm::Channel>, limits: Limits) -> Worl
         events,
         client: Client {
             client_id: "acme-ciba-poll".into(),
-            client_name: None,
-            enabled: true,
-            authentication: Authentication::ClientSecretBasic(Secret::new("x")),
-            grant_types: GrantTypes { ciba: true, refresh_token: false },
-            scope: Scope::default(),
-            backchannel_user_code_parameter: false,
             // not what the channel's token is signed with
             id_token_signed_response_alg: Some(Algorithm::RS256),
-            default_max_age: None,
+            ..realm::client::tests::client()
         },
         user: User {
             sub: Some("1d513016-0118-4227-806f-b3329f88ad02".into()),

@@ -12,6 +12,7 @@ use url::Url;
 use super::{Ask, NotAsked};
 use crate::{
     clock::Timestamp,
+    http::Trust,
     outbox::{Delivery, Outbox},
     realm::{Addresses, Realm},
     secret::{WebhookKey, hmac_sha256},
@@ -76,6 +77,7 @@ impl Webhook {
         let (id, key, signed) = (request.webhook_id.to_owned(), self.key.clone(), body.clone());
         let delivery = Delivery {
             url: self.url.clone(),
+            to: Trust::Configured,
             headers: Box::new(move |now| headers(&key, &id, now, &signed)),
             body,
             realm: Arc::clone(&self.realm),

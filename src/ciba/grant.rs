@@ -6,13 +6,17 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::{
     clock::Timestamp,
     event::Via,
-    oauth::Scope,
-    realm::user::{Claims, Identity, SignIn, User},
-    secret::Digest,
+    oauth::{AuthorizationDetails, Scope},
+    realm::{
+        client::SenderConstraint,
+        user::{Claims, Identity, SignIn, User},
+    },
+    secret::{Digest, Sealed},
     store::{Group, Key, Record},
 };
 
@@ -38,6 +42,10 @@ pub struct AuthenticationRequest {
     pub client_id: Arc<str>,
     pub user: Arc<User>,
     pub scope: Scope,
+    pub authorization_details: AuthorizationDetails,
+    pub delivery: Delivery,
+    /// How the tokens must be bound.
+    pub sender_constraint: Option<SenderConstraint>,
     pub binding_message: Option<Box<str>>,
     pub acr_values: Option<Box<str>>,
     pub requested_at: Timestamp,
@@ -46,6 +54,22 @@ pub struct AuthenticationRequest {
     pub handle: Box<str>,
     /// The alias of the token that a device service was given, where one was asked; the token itself is not kept.
     pub channel_token: Option<Key>,
+}
+
+/// How the client gets to know of the decision, as it was registered when it asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Delivery {
+    Poll,
+    Ping(Notification),
+    Push(Notification),
+}
+
+/// Where and with what a client is notified (CIBA Core 10.2, 10.3). What is secret is sealed (I1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    pub endpoint: Url,
+    pub auth_req_id: Sealed,
+    pub client_notification_token: Sealed,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -248,6 +272,9 @@ pub(super) mod tests {
             client_id: "c".into(),
             user: Arc::new(user),
             scope: Scope::parse("openid").unwrap(),
+            authorization_details: AuthorizationDetails::default(),
+            delivery: Delivery::Poll,
+            sender_constraint: None,
             binding_message: None,
             acr_values: None,
             requested_at: START,

@@ -108,6 +108,7 @@ impl Ciba {
             user: Arc::clone(&grant.request.user),
             sub: approval.sub.clone(),
             scope: grant.request.scope.clone(),
+            authorization_details: grant.request.authorization_details.clone(),
             claims: approval.claims.clone(),
             auth_time: approval.auth_time,
             acr: approval.acr.clone(),

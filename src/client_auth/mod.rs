@@ -7,8 +7,11 @@ mod secret;
 use std::sync::Arc;
 
 use crate::{
+    clock::Timestamp,
+    jose::RemoteKeys,
     oauth::{Code, Error, Params},
     realm::{Client, Realm, client::Authentication},
+    store::{Table, Used},
 };
 
 /// What of a request can prove who the client is.
@@ -16,9 +19,10 @@ pub struct Credentials<'a> {
     /// The `Authorization` header.
     pub authorization: Option<&'a str>,
     pub params: &'a Params,
+    pub now: Timestamp,
 }
 
-/// A client that has proved who it is. Only [`authenticate`] makes one.
+/// A client that has proved who it is. Only [`ClientAuthentication::authenticate`] makes one.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient(Arc<Client>);
 
@@ -30,9 +34,28 @@ impl std::ops::Deref for AuthenticatedClient {
     }
 }
 
-/// # Errors
-/// `invalid_client` (401), or `invalid_request` where a request uses two methods or names two clients.
-pub fn authenticate(realm: &Realm, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
+/// Client authentication in one realm.
+pub struct ClientAuthentication {
+    realm: Arc<Realm>,
+    #[expect(dead_code, reason = "for assertions")]
+    used: Arc<Table<Used>>,
+    #[expect(dead_code, reason = "for assertions")]
+    keys: RemoteKeys,
+}
+
+impl ClientAuthentication {
+    pub const fn new(realm: Arc<Realm>, used: Arc<Table<Used>>, keys: RemoteKeys) -> Self {
+        Self { realm, used, keys }
+    }
+
+    /// # Errors
+    /// `invalid_client` (401), or `invalid_request` where a request uses two methods or names two clients.
+    pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
+        secrets(&self.realm, credentials)
+    }
+}
+
+fn secrets(realm: &Realm, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
     let params = credentials.params;
     if params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some() {
         if credentials.authorization.is_some() || params.get("client_secret").is_some() {
@@ -58,7 +81,7 @@ pub fn authenticate(realm: &Realm, credentials: &Credentials<'_>) -> Result<Auth
     let (registered, method) = match client.map(|client| &client.authentication) {
         Some(Authentication::ClientSecretBasic(secret)) => (Some(secret), secret::Method::Basic),
         Some(Authentication::ClientSecretPost(secret)) => (Some(secret), secret::Method::Post),
-        None => (None, secret::Method::Post),
+        _ => (None, secret::Method::Post),
     };
     let right = presented.matches(registered);
     match client {

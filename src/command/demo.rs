@@ -148,7 +148,6 @@ async fn serve(parts: Parts, announce: impl FnOnce()) -> Result<(), NotStarted> 
         tls: None,
         management: None,
         outbound: Outbound::default(),
-        private_networks: Vec::new(),
         warnings: Vec::new(),
     };
     logging::start(&config);

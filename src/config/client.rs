@@ -1,25 +1,31 @@
 //! `[[clients]]`, in the words of RFC 7591, RFC 8705 and OpenID CIBA Core 4.
 
+mod authentication;
+mod delivery;
+
 use std::{collections::HashMap, time::Duration};
 
-use super::{fault::Problem, policy, table::Table, text};
+use super::{fault::Problem, policy, public_keys, table::Table, text};
 use crate::{
+    jose::JwsAlgorithm,
     keys::Algorithm,
     oauth::{CIBA_GRANT_TYPE, Scope},
     realm::{
-        Client,
-        client::{Authentication, GrantTypes},
+        Client, DetailsType,
+        client::{GrantTypes, HintKinds, SenderConstraint},
     },
-    secret::Secret,
 };
 
+/// What of the realm a client is read against.
+pub(super) struct Realm<'r> {
+    /// The algorithms that `[[keys]]` holds keys for; nothing where all keys are generated.
+    pub(super) algorithms: Option<&'r [Algorithm]>,
+    pub(super) details_types: &'r HashMap<String, std::sync::Arc<DetailsType>>,
+}
+
 /// Reads one client. `lines` are where the `client_id`s of those before it stand.
-pub(super) fn client(
-    table: Table<'_>,
-    algorithms: Option<&[Algorithm]>,
-    lines: &mut HashMap<String, usize>,
-) -> Option<Client> {
-    table.require(&["client_id", "client_secret"]);
+pub(super) fn client(table: Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>) -> Option<Client> {
+    table.require(&["client_id"]);
     let client_id = table.parsed("client_id", client_id);
     if let (Some(id), Some(line)) = (&client_id, table.line_of("client_id"))
         && let Some(first) = lines.insert(id.clone(), line)
@@ -29,17 +35,21 @@ pub(super) fn client(
     }
     let client_name = table.parsed("client_name", |text| text::sentence(text, 100));
     let enabled = table.flag("enabled").unwrap_or(true);
-    let authentication = authentication(&table);
+    let keys = public_keys::read(&table);
+    let authentication = authentication::read(&table);
     let grant_types = grant_types(&table);
     let scope = scope(&table, grant_types);
+    let authorization_details_types = details_types(&table, realm);
+    let delivery = delivery::read(&table);
+    let request_signing_alg = request_signing_alg(&table);
     let backchannel_user_code_parameter = table.flag("backchannel_user_code_parameter").unwrap_or(false);
+    let hints = hints(&table);
+    let sender_constraint = sender_constraint(&table);
     let id_token_signed_response_alg = table.parsed("id_token_signed_response_alg", |text| {
         let algorithm = text::algorithm(text)?;
-        policy::has_key(algorithms, algorithm).map(|()| algorithm)
+        policy::has_key(realm.algorithms, algorithm).map(|()| algorithm)
     });
     let default_max_age = table.number("default_max_age", 1..=366 * 24 * 60 * 60, "seconds").map(Duration::from_secs);
-    table.choice("backchannel_token_delivery_mode", &[("poll", ())], &["ping", "push"]);
-    later(&table);
     table.finish();
 
     Some(Client {
@@ -47,35 +57,18 @@ pub(super) fn client(
         client_name,
         enabled,
         authentication: authentication?,
+        keys,
         grant_types: grant_types?,
         scope: scope?,
+        authorization_details_types,
+        delivery: delivery?,
+        backchannel_authentication_request_signing_alg: request_signing_alg,
         backchannel_user_code_parameter,
+        hints: hints?,
+        sender_constraint,
         id_token_signed_response_alg,
         default_max_age,
     })
-}
-
-/// Known metadata that nothing serves yet.
-fn later(table: &Table<'_>) {
-    let secrets = "remove it; the client proves who it is with its secret";
-    for key in [
-        "token_endpoint_auth_signing_alg",
-        "jwks",
-        "jwks_file",
-        "jwks_uri",
-        "tls_client_auth_subject_dn",
-        "tls_client_auth_san_dns",
-        "tls_client_auth_san_uri",
-        "tls_client_auth_san_ip",
-        "tls_client_auth_san_email",
-    ] {
-        table.not_yet(key, secrets);
-    }
-    table.not_yet_true("tls_client_certificate_bound_access_tokens");
-    table.not_yet_true("dpop_bound_access_tokens");
-    table.not_yet("backchannel_client_notification_endpoint", "remove it; the client polls");
-    table.not_yet("backchannel_authentication_request_signing_alg", "remove it; requests are not signed");
-    table.not_yet("authorization_details_types", "remove it; clients ask by `scope`");
 }
 
 /// RFC 6749 A.1: printable ASCII.
@@ -85,19 +78,6 @@ fn client_id(text: &str) -> Result<String, Problem> {
         return Err(Problem::new("it must be at most 255 characters of printable ASCII", remedy));
     }
     Ok(text.to_owned())
-}
-
-fn authentication(table: &Table<'_>) -> Option<Authentication> {
-    type Make = fn(Secret) -> Authentication;
-    let known: [(&str, Make); 2] = [
-        ("client_secret_basic", Authentication::ClientSecretBasic),
-        ("client_secret_post", Authentication::ClientSecretPost),
-    ];
-    let later = ["client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"];
-    let key = "token_endpoint_auth_method";
-    let make = if table.has(key) { table.choice(key, &known, &later) } else { Some(known[0].1) };
-    let secret = table.secret("client_secret");
-    Some(make?(secret?))
 }
 
 fn grant_types(table: &Table<'_>) -> Option<GrantTypes> {
@@ -121,4 +101,58 @@ fn scope(table: &Table<'_>, grant_types: Option<GrantTypes>) -> Option<Scope> {
     }
     let ciba = grant_types.is_none_or(|grants| grants.ciba);
     table.parsed("scope", if ciba { text::openid_scope } else { text::scope })
+}
+
+/// The client's types of `authorization_details`: each must be one of the realm's.
+fn details_types(table: &Table<'_>, realm: &Realm<'_>) -> Vec<String> {
+    let key = "authorization_details_types";
+    let listed = table.strings(key).unwrap_or_default();
+    for name in listed.iter().filter(|name| !realm.details_types.contains_key(**name)) {
+        let cause = format!("`{}` is no type of the realm", name.escape_debug());
+        let remedy = "add [[authorization_details_types]] with this `type` to the realm";
+        table.fault(key, Problem::new(cause, remedy));
+    }
+    listed.into_iter().map(str::to_owned).collect()
+}
+
+/// CIBA Core 4: an asymmetric one; with it, all requests are signed.
+fn request_signing_alg(table: &Table<'_>) -> Option<JwsAlgorithm> {
+    let key = "backchannel_authentication_request_signing_alg";
+    let algorithm = table.parsed(key, text::asymmetric)?;
+    if !public_keys::is_there(table) {
+        let remedy = "add `jwks`, `jwks_file` or `jwks_uri` with the client's public keys";
+        table.fault(key, Problem::new("the client has no keys to verify its requests with", remedy));
+    }
+    Some(algorithm)
+}
+
+fn hints(table: &Table<'_>) -> Option<HintKinds> {
+    let key = "hints";
+    if !table.has(key) {
+        return Some(HintKinds::ALL);
+    }
+    let kinds = ["login_hint", "login_hint_token", "id_token_hint"];
+    let listed = table.strings(key)?;
+    if listed.is_empty() || listed.iter().any(|kind| !kinds.contains(kind)) {
+        let remedy = "write some of \"login_hint\", \"login_hint_token\", \"id_token_hint\"";
+        table.fault(key, Problem::new("it must list kinds of hint", remedy));
+        return None;
+    }
+    let [login_hint, login_hint_token, id_token_hint] = kinds.map(|kind| listed.contains(&kind));
+    Some(HintKinds { login_hint, login_hint_token, id_token_hint })
+}
+
+fn sender_constraint(table: &Table<'_>) -> Option<SenderConstraint> {
+    let dpop = table.flag("dpop_bound_access_tokens").unwrap_or(false);
+    let certificate = table.flag("tls_client_certificate_bound_access_tokens").unwrap_or(false);
+    match (dpop, certificate) {
+        (true, true) => {
+            let cause = "`tls_client_certificate_bound_access_tokens` is true, too, and a token is bound in one way";
+            table.fault("dpop_bound_access_tokens", Problem::new(cause, "keep one of them"));
+            None
+        }
+        (true, false) => Some(SenderConstraint::Dpop),
+        (false, true) => Some(SenderConstraint::Certificate),
+        (false, false) => None,
+    }
 }

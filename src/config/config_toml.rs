@@ -28,7 +28,6 @@ pub(super) fn resolve(layers: &mut Layers) -> Config {
         tls: tls(layers),
         management: management(layers),
         outbound: outbound(layers),
-        private_networks: networks(layers, "outbound.private_networks"),
         warnings: Vec::new(),
     };
     if config.management.is_some_and(|management| management == config.listen && management.port() != 0) {
@@ -176,5 +175,6 @@ fn outbound(layers: &mut Layers) -> Outbound {
         let plain = matches!(url.scheme(), "http" | "https") && url.has_host();
         if plain { Ok(url) } else { Err(problem("it must begin with http:// or https://")) }
     });
-    Outbound { ca_certificates, proxy }
+    let private_networks = networks(layers, "outbound.private_networks");
+    Outbound { ca_certificates, proxy, private_networks }
 }

@@ -6,11 +6,13 @@
 
 mod client;
 mod config_toml;
+mod details;
 mod environment;
 mod fault;
 mod folder;
 mod layers;
 mod policy;
+mod public_keys;
 mod realm;
 mod secret;
 mod table;
@@ -60,8 +62,6 @@ pub struct Config {
     /// Where health and metrics are served; absent: nowhere.
     pub management: Option<SocketAddr>,
     pub outbound: Outbound,
-    /// Private networks that URLs registered by clients may point into.
-    pub private_networks: Vec<IpNet>,
     /// Not faults, and worth a line at start.
     pub warnings: Vec<String>,
 }

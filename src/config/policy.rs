@@ -23,6 +23,7 @@ pub(super) fn ciba(table: Option<Table<'_>>) -> CibaPolicy {
         interval: seconds(table.as_ref(), "interval", 0, 60, 5),
         min_requested_expiry: seconds(table.as_ref(), "min_requested_expiry", 1, DAY, 10),
         max_requested_expiry: seconds(table.as_ref(), "max_requested_expiry", 1, DAY, 600),
+        long_poll: seconds(table.as_ref(), "long_poll", 0, 30, 0),
     };
     let Some(table) = table else { return policy };
     if policy.min_requested_expiry > policy.max_requested_expiry {
@@ -31,10 +32,6 @@ pub(super) fn ciba(table: Option<Table<'_>>) -> CibaPolicy {
     }
     table.choice("unknown_user", &[("error", ())], &["decoy"]);
     table.choice("user_code", &[("static", ())], &["upstream-password"]);
-    if table.number("long_poll", 0..=30, "seconds").is_some_and(|seconds| seconds > 0) {
-        table
-            .fault("long_poll", Problem::new("not supported yet", "write 0, or remove it; polls are answered at once"));
-    }
     table.finish();
     policy
 }

@@ -6,16 +6,16 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 use url::Url;
 
 use super::{
-    client,
+    client, details,
     environment::Environment,
     fault::{Fault, Problem},
-    policy,
+    policy, public_keys,
     table::{Source, Table},
     text, ways,
 };
 use crate::{
     keys::Algorithm,
-    realm::{Addresses, Channel, Client, Lookup, Profile, Realm, Upstream},
+    realm::{Addresses, Channel, Client, HintTokenIssuer, Lookup, Profile, Realm, Upstream},
 };
 
 /// The realm that `text` describes; `None` where it is turned off (`enabled = false`). `file` is for messages and for the
@@ -69,13 +69,13 @@ fn check_name(name: &str, public_base: &str) -> Result<(), Problem> {
 }
 
 fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
-    let profile = root.choice("profile", &[("standard", Profile::Standard)], &["keycloak", "fapi-ciba"]);
+    let profiles = [("standard", Profile::Standard), ("fapi-ciba", Profile::FapiCiba)];
+    let profile = root.choice("profile", &profiles, &["keycloak"]).unwrap_or(Profile::Standard);
     let issuer = root.parsed("issuer", text::issuer);
-    root.not_yet_true("strict_audience");
+    let strict_audience = root.flag("strict_audience").unwrap_or(false);
     root.not_yet("upstreams", "write one [upstream]");
     root.not_yet("mtls", "remove it; clients prove who they are with a secret");
     root.not_yet("keycloak_channel", "remove it; `[[channels]]` of kind \"keycloak\" works");
-    root.not_yet("login_hint_token_issuers", "remove it; clients send `login_hint`");
 
     let upstream = root.table("upstream").and_then(ways::upstream);
     let lookups = lookups(&root, upstream.as_ref());
@@ -86,7 +86,10 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
     let algorithms: Option<Vec<Algorithm>> =
         keys.as_ref().filter(|keys| !keys.is_empty()).map(|keys| keys.iter().map(|key| key.algorithm()).collect());
     let tokens = policy::tokens(&root, algorithms.as_deref());
-    let clients = clients(&root, algorithms.as_deref());
+    let authorization_details_types = details::types(&root);
+    let against = client::Realm { algorithms: algorithms.as_deref(), details_types: &authorization_details_types };
+    let clients = clients(&root, &against);
+    let login_hint_token_issuers = hint_token_issuers(&root);
     let scope_texts = root.table("scopes").map(scope_texts).unwrap_or_default();
     root.finish();
 
@@ -94,7 +97,8 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
         name: name.into(),
         issuer: issuer.unwrap_or_else(|| format!("{public_base}/{name}")),
         addresses: Addresses::new(public_base, name),
-        profile: profile.unwrap_or(Profile::Standard),
+        profile,
+        strict_audience,
         upstream,
         lookups,
         channels,
@@ -104,6 +108,8 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
         keys: keys?,
         clients,
         scope_texts,
+        authorization_details_types,
+        login_hint_token_issuers,
     })
 }
 
@@ -143,10 +149,28 @@ fn needs_upstream(root: &Table<'_>, what: &str) {
     }
 }
 
-fn clients(root: &Table<'_>, algorithms: Option<&[Algorithm]>) -> HashMap<String, Arc<Client>> {
+fn clients(root: &Table<'_>, realm: &client::Realm<'_>) -> HashMap<String, Arc<Client>> {
     let mut lines = HashMap::new();
-    let clients = root.tables("clients").into_iter().filter_map(|table| client::client(table, algorithms, &mut lines));
+    let clients = root.tables("clients").into_iter().filter_map(|table| client::client(table, realm, &mut lines));
     clients.map(|client| (client.client_id.to_string(), Arc::new(client))).collect()
+}
+
+/// `[[login_hint_token_issuers]]`: whose tokens name users.
+fn hint_token_issuers(root: &Table<'_>) -> Vec<HintTokenIssuer> {
+    let issuer = |table: Table<'_>| {
+        table.require(&["issuer"]);
+        let issuer = table.string("issuer").map(str::to_owned);
+        let keys = public_keys::read(&table);
+        if !public_keys::is_there(&table) {
+            table.fault(
+                "jwks_uri",
+                Problem::new("it is missing", "add `jwks_uri` or `jwks_file` with the issuer's keys"),
+            );
+        }
+        table.finish();
+        Some(HintTokenIssuer { issuer: issuer?, keys: keys? })
+    };
+    root.tables("login_hint_token_issuers").into_iter().filter_map(issuer).collect()
 }
 
 /// `[scopes]`: what a client can do with a scope, in a sentence for the person who is asked.

@@ -132,13 +132,6 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// The same for a key whose `false` changes nothing.
-    pub(super) fn not_yet_true(&self, key: &'static str) {
-        if self.flag(key) == Some(true) {
-            self.fault(key, Problem::new("not supported yet", "remove it, or write `false`"));
-        }
-    }
-
     /// Every key that nothing has asked for is a fault.
     pub(super) fn finish(self) {
         let known = self.known.borrow();
@@ -206,6 +199,14 @@ impl<'t> Table<'t> {
     pub(super) fn table(&self, key: &'static str) -> Option<Self> {
         match self.value(key)? {
             DeValue::Table(entries) => Some(self.below(self.dotted(key), &self.entries[key], entries)),
+            other => self.wrong(key, "a table", other),
+        }
+    }
+
+    /// The entries of a table whose keys are free.
+    pub(super) fn entries_of(&self, key: &'static str) -> Option<&'t DeTable<'t>> {
+        match self.value(key)? {
+            DeValue::Table(entries) => Some(entries),
             other => self.wrong(key, "a table", other),
         }
     }

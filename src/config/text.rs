@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::fault::Problem;
-use crate::{keys::Algorithm, oauth::Scope};
+use super::fault::{Problem, one_of};
+use crate::{jose::JwsAlgorithm, keys::Algorithm, oauth::Scope};
 
 /// An address that requests go to: http or https, no user information, no fragment.
 pub(super) fn http_url(text: &str) -> Result<Url, Problem> {
@@ -75,6 +75,34 @@ pub(super) fn scope(text: &str) -> Result<Scope, Problem> {
 pub(super) fn algorithm(text: &str) -> Result<Algorithm, Problem> {
     let remedy = "write one of `RS256`, `PS256`, `ES256`, `EdDSA`";
     text.parse().map_err(|()| Problem::new("this is no algorithm that tokens are signed with here", remedy))
+}
+
+/// What clients sign with.
+pub(super) fn asymmetric(text: &str) -> Result<JwsAlgorithm, Problem> {
+    algorithm_of(&JwsAlgorithm::ASYMMETRIC, text)
+}
+
+/// What secrets sign with.
+pub(super) fn symmetric(text: &str) -> Result<JwsAlgorithm, Problem> {
+    algorithm_of(&JwsAlgorithm::SYMMETRIC, text)
+}
+
+fn algorithm_of(known: &[JwsAlgorithm], text: &str) -> Result<JwsAlgorithm, Problem> {
+    let names: Vec<&str> = known.iter().map(|algorithm| algorithm.as_str()).collect();
+    let found = text.parse().ok().filter(|algorithm| known.contains(algorithm));
+    found.ok_or_else(|| Problem::new("this is no algorithm that is accepted here", format!("write {}", one_of(&names))))
+}
+
+/// An address that a client registers (CIBA Core 4, 9): https; http on loopback alone, which `private_networks` must list.
+pub(super) fn registered_url(text: &str) -> Result<Url, Problem> {
+    let url = http_url(text)?;
+    let is_number = matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
+    if url.scheme() == "http" && !(is_number && is_loopback(&url)) {
+        let remedy =
+            "write https://; for tries on one machine, http://127.0.0.1 with `private_networks` in config.toml";
+        return Err(Problem::new("it must be https", remedy));
+    }
+    Ok(url)
 }
 
 /// For people: no control characters, at most `most` characters.

@@ -27,9 +27,10 @@ pub fn warnings(realm: &Realm) -> Vec<String> {
         warn("it has no clients, so nobody can ask".into());
     }
     for client in clients {
-        let (Authentication::ClientSecretBasic(secret) | Authentication::ClientSecretPost(secret)) =
-            &client.authentication;
-        if secret.reveal().chars().count() < 12 {
+        if let Authentication::ClientSecretBasic(secret) | Authentication::ClientSecretPost(secret) =
+            &client.authentication
+            && secret.reveal().chars().count() < 12
+        {
             warn(format!("the secret of the client `{}` has fewer than 12 characters", client.client_id));
         }
     }

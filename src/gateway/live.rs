@@ -10,6 +10,7 @@ use crate::{
     authorization::{Issuer, RefreshKey},
     channel::Channels,
     ciba::{Ciba, decide::Decisions},
+    client_auth::ClientAuthentication,
     keys::{KeySet, folder::StateFault},
     metadata,
     realm::{Realm, Style},
@@ -18,6 +19,7 @@ use crate::{
 
 pub struct LiveRealm {
     pub realm: Arc<Realm>,
+    pub client_auth: ClientAuthentication,
     pub ciba: Ciba,
     pub decisions: Decisions,
     pub issuer: Arc<Issuer>,
@@ -63,6 +65,8 @@ impl LiveRealm {
                 random.clone(),
             ))
         });
+        let client_auth =
+            ClientAuthentication::new(Arc::clone(&realm), Arc::clone(&tables.used), parts.remote_keys.clone());
         let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), events.clone());
         let ciba = Ciba::new(
             Arc::clone(&realm),
@@ -88,7 +92,7 @@ impl LiveRealm {
         let discovery = [Style::Short, Style::Keycloak].map(|style| {
             Bytes::from(serde_json::to_vec(&metadata::discovery(&realm, &keys, style)).unwrap_or_default())
         });
-        Ok(Self { realm, ciba, decisions, issuer, approval, upstream, keys, discovery })
+        Ok(Self { realm, client_auth, ciba, decisions, issuer, approval, upstream, keys, discovery })
     }
 
     /// The discovery document, as JSON.

@@ -13,13 +13,15 @@ pub use self::{
     tables::Tables,
 };
 use crate::{
-    clock::Clock, event::Events, http::Http, keys::folder::StateFolder, outbox::Outbox, random::Random, realm::Realm,
-    secret::Sealer, store::Group,
+    clock::Clock, event::Events, http::Http, jose::RemoteKeys, keys::folder::StateFolder, outbox::Outbox,
+    random::Random, realm::Realm, secret::Sealer, store::Group,
 };
 
 /// What all realms share.
 pub struct Parts {
     pub http: Http,
+    /// The key sets that clients publish.
+    pub remote_keys: RemoteKeys,
     pub events: Events,
     pub clock: Clock,
     pub random: Random,

@@ -7,7 +7,7 @@ use crate::{
     authorization::Authorization,
     ciba::{Grant, WrongCodes},
     clock::Clock,
-    store::Table,
+    store::{Table, Used},
 };
 
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Tables {
     pub authorizations: Arc<Table<Authorization>>,
     pub wrong_codes: Arc<Table<WrongCodes>>,
     pub sessions: Arc<Table<Session>>,
+    pub used: Arc<Table<Used>>,
 }
 
 impl Tables {
@@ -26,6 +27,7 @@ impl Tables {
             authorizations: Arc::new(Table::in_memory(clock.clone())),
             wrong_codes: Arc::new(Table::in_memory(clock.clone())),
             sessions: Arc::new(Table::in_memory(clock.clone())),
+            used: Arc::new(Table::in_memory(clock.clone())),
         }
     }
 
@@ -35,5 +37,6 @@ impl Tables {
         self.authorizations.tidy();
         self.wrong_codes.tidy();
         self.sessions.tidy();
+        self.used.tidy();
     }
 }

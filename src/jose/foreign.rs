@@ -1,16 +1,19 @@
 //! Tokens that somebody else signed, verified with that party's published key set (RFC 7517 5, RFC 8725 3).
 //!
-//! Signatures alone: what the claims must say is the caller's. Nothing is fetched or cached here.
+//! Signatures alone: what the claims must say is the caller's. Nothing is fetched or cached here: `remote` does.
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
-    Algorithm, AlgorithmFamily, DecodingKey,
-    jwk::{Jwk, KeyAlgorithm, PublicKeyUse},
+    AlgorithmFamily, DecodingKey,
+    jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
 };
 use serde_json::{Map, Value};
 
-use super::{NotVerified, has_crit};
+use super::{Claims, Jws, JwsAlgorithm, NotVerified, jws::is_weak};
+
+/// The most keys of one set that are looked at.
+const MOST_KEYS: usize = 100;
 
 /// The public keys of another party. Keys of a kind that is not known here, and symmetric ones, are left out.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct ForeignKeys(Vec<Jwk>);
 pub struct Signed {
     pub claims: Map<String, Value>,
     pub kid: Option<String>,
-    algorithm: Algorithm,
+    algorithm: JwsAlgorithm,
 }
 
 impl ForeignKeys {
@@ -35,45 +38,58 @@ impl ForeignKeys {
             keys: Vec<Value>,
         }
         let set: Set = serde_json::from_slice(json)?;
-        Ok(Self(set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect()))
+        let keys = set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+        Ok(Self(keys.filter(is_usable).take(MOST_KEYS).collect()))
     }
 
-    /// The claims of a compact JWS that one of these keys signed. Where the header names a `kid`, only that key counts;
-    /// a key with an `alg` verifies that algorithm alone. `none`, HMAC and `crit` are refused.
-    pub fn verify(&self, token: &str) -> Result<Signed, NotVerified> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| NotVerified("no signed JWT"))?;
-        if has_crit(token) {
-            return Err(NotVerified("crit"));
-        }
-        let (message, signature) = token.rsplit_once('.').ok_or(NotVerified("no signed JWT"))?;
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether some key of the set may have made this signature.
+    pub fn has_key_for(&self, jws: &Jws<'_>) -> bool {
+        self.0.iter().any(|key| fits(key, jws))
+    }
+
+    /// The claims of a JWS that one of these keys signed. Where the header names a `kid`, only keys of that name count; a key
+    /// with an `alg` verifies that algorithm alone.
+    pub fn verify_jws(&self, jws: &Jws<'_>) -> Result<Claims, NotVerified> {
         let mut fault = NotVerified("no key of the set is for it");
-        for key in self.0.iter().filter(|key| fits(key, header.kid.as_deref(), header.alg)) {
-            let Ok(key) = DecodingKey::from_jwk(key) else { continue };
-            if key.family() == AlgorithmFamily::Hmac || key.family() != header.alg.family() {
-                continue;
-            }
-            fault = NotVerified("signature");
-            if jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, header.alg).is_ok_and(|good| good) {
-                let claims = claims(message).ok_or(NotVerified("the claims are no JSON object"))?;
-                return Ok(Signed { claims, kid: header.kid, algorithm: header.alg });
+        for key in self.0.iter().filter(|key| fits(key, jws)) {
+            match jws.verify_jwk(key) {
+                Ok(claims) => return Ok(claims),
+                Err(refused) => fault = refused,
             }
         }
         Err(fault)
+    }
+
+    /// The same for a token as it was sent.
+    pub fn verify(&self, token: &str) -> Result<Signed, NotVerified> {
+        let jws = Jws::parse(token)?;
+        let claims = self.verify_jws(&jws)?.into_map();
+        Ok(Signed { claims, kid: jws.kid().map(str::to_owned), algorithm: jws.algorithm() })
+    }
+
+    /// The RFC 7638 thumbprints of the keys (SHA-256, base64url).
+    pub fn thumbprints(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(|key| key.thumbprint(ThumbprintHash::SHA256).ok())
     }
 }
 
 impl Signed {
     /// The name of the algorithm, such as `RS256`.
     pub fn algorithm(&self) -> String {
-        KeyAlgorithm::from(self.algorithm).to_string()
+        self.algorithm.to_string()
     }
 
     /// The left half of the hash of `text`, as this token's `at_hash` has it (OpenID Connect Core 3.1.3.6). EdDSA is
     /// Ed25519 here, which hashes with SHA-512.
     pub fn half_hash(&self, text: &str) -> String {
+        use JwsAlgorithm::{ES384, EdDSA, HS384, HS512, PS384, PS512, RS384, RS512};
         let hash = match self.algorithm {
-            Algorithm::RS384 | Algorithm::PS384 | Algorithm::ES384 => &digest::SHA384,
-            Algorithm::RS512 | Algorithm::PS512 | Algorithm::EdDSA => &digest::SHA512,
+            HS384 | RS384 | PS384 | ES384 => &digest::SHA384,
+            HS512 | RS512 | PS512 | EdDSA => &digest::SHA512,
             _ => &digest::SHA256,
         };
         let hash = digest::digest(hash, text.as_bytes());
@@ -90,15 +106,16 @@ pub fn is_jws(token: &str) -> bool {
         })
 }
 
-fn fits(key: &Jwk, kid: Option<&str>, algorithm: Algorithm) -> bool {
-    kid.is_none_or(|kid| key.common.key_id.as_deref() == Some(kid))
-        && key.common.key_algorithm.is_none_or(|only| only == KeyAlgorithm::from(algorithm))
-        && key.common.public_key_use.as_ref().is_none_or(|only| *only == PublicKeyUse::Signature)
+fn is_usable(key: &Jwk) -> bool {
+    let parsed = DecodingKey::from_jwk(key);
+    parsed.is_ok_and(|parsed| parsed.family() != AlgorithmFamily::Hmac) && !is_weak(key)
 }
 
-fn claims(message: &str) -> Option<Map<String, Value>> {
-    let (_, payload) = message.split_once('.')?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+fn fits(key: &Jwk, jws: &Jws<'_>) -> bool {
+    let algorithm = KeyAlgorithm::from(jws.algorithm().for_jsonwebtoken());
+    jws.kid().is_none_or(|kid| key.common.key_id.as_deref() == Some(kid))
+        && key.common.key_algorithm.is_none_or(|only| only == algorithm)
+        && key.common.public_key_use.as_ref().is_none_or(|only| *only == PublicKeyUse::Signature)
 }
 
 #[cfg(test)]

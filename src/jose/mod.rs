@@ -1,13 +1,20 @@
 //! Compact JWS (RFC 7515): made with parsed keys, verified by jsonwebtoken.
 
+mod claims;
 pub mod foreign;
 mod hmac;
+mod jws;
+mod remote;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use claims::{Audience, Claims, LEEWAY};
+pub use foreign::ForeignKeys;
 pub use hmac::HmacKey;
+pub use jws::{Jws, JwsAlgorithm};
+pub use remote::{PublicKeys, RemoteKeys};
 
 use crate::{clock::Timestamp, keys::KeySet, keys::SigningKey};
 
@@ -26,6 +33,12 @@ impl NotSigned {
 #[derive(Debug, thiserror::Error)]
 #[error("the token is not accepted: {0}")]
 pub struct NotVerified(&'static str);
+
+impl NotVerified {
+    pub const fn because(fault: &'static str) -> Self {
+        Self(fault)
+    }
+}
 
 /// `header.claims.signature`, with `alg`, `typ` and `kid` in the header.
 pub fn sign(key: &SigningKey, claims: &impl Serialize) -> Result<String, NotSigned> {

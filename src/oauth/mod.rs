@@ -1,10 +1,13 @@
 //! The protocol's vocabulary: error codes, form parameters, scopes, replies. It imports nothing of ours.
 
+pub mod details;
 pub mod error;
+pub mod json;
 pub mod params;
 pub mod response;
 pub mod scope;
 
+pub use details::AuthorizationDetails;
 pub use error::{Code, Error};
 pub use params::Params;
 pub use scope::Scope;

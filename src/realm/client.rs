@@ -1,8 +1,16 @@
-//! The confidential OAuth client: the consumption device's side, in the words of RFC 7591 and CIBA Core 4.
+//! The confidential OAuth client: the consumption device's side, in the words of RFC 7591, RFC 8705 and CIBA Core 4.
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{clock::Timestamp, keys::Algorithm, oauth::Scope, secret::Secret};
+use url::Url;
+
+use crate::{
+    clock::Timestamp,
+    jose::{JwsAlgorithm, PublicKeys},
+    keys::Algorithm,
+    oauth::Scope,
+    secret::Secret,
+};
 
 #[derive(Debug)]
 pub struct Client {
@@ -11,10 +19,20 @@ pub struct Client {
     pub client_name: Option<String>,
     pub enabled: bool,
     pub authentication: Authentication,
+    /// `jwks`, `jwks_file` or `jwks_uri`: what the client signs assertions and requests with, and self-signed certificates.
+    pub keys: Option<PublicKeys>,
     pub grant_types: GrantTypes,
     /// What the client may ask for.
     pub scope: Scope,
+    /// The types of `authorization_details` that the client may ask for.
+    pub authorization_details_types: Vec<String>,
+    pub delivery: Delivery,
+    /// Set: every authentication request is signed, with this algorithm.
+    pub backchannel_authentication_request_signing_alg: Option<JwsAlgorithm>,
     pub backchannel_user_code_parameter: bool,
+    /// The kinds of hint that the client may send.
+    pub hints: HintKinds,
+    pub sender_constraint: Option<SenderConstraint>,
     /// The realm's `signing_alg` where absent.
     pub id_token_signed_response_alg: Option<Algorithm>,
     /// How old the person's sign-in may be; 15 minutes where absent.
@@ -46,6 +64,24 @@ impl Client {
 pub enum Authentication {
     ClientSecretBasic(Secret),
     ClientSecretPost(Secret),
+    /// With the one algorithm (`token_endpoint_auth_signing_alg`), any HMAC one where it is absent.
+    ClientSecretJwt(Secret, Option<JwsAlgorithm>),
+    /// With a key of [`Client::keys`], and the one algorithm, any asymmetric one where it is absent.
+    PrivateKeyJwt(Option<JwsAlgorithm>),
+    /// RFC 8705 2.1: a certificate of the realm's authorities with this name.
+    TlsClientAuth(CertificateName),
+    /// RFC 8705 2.2: a certificate of a key of [`Client::keys`].
+    SelfSignedTlsClientAuth,
+}
+
+/// The one name of a `tls_client_auth` client (RFC 8705 2.1.2), as registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    SubjectDn(String),
+    SanDns(String),
+    SanUri(String),
+    SanIp(String),
+    SanEmail(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,23 +90,63 @@ pub struct GrantTypes {
     pub refresh_token: bool,
 }
 
+/// How the client gets to know of a decision (`backchannel_token_delivery_mode`). The address is the client's notification
+/// endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    Poll,
+    Ping(Url),
+    Push(Url),
+}
+
+/// The kinds of hint that a client may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HintKinds {
+    pub login_hint: bool,
+    pub login_hint_token: bool,
+    pub id_token_hint: bool,
+}
+
+impl HintKinds {
+    pub const ALL: Self = Self { login_hint: true, login_hint_token: true, id_token_hint: true };
+}
+
+/// What binds a client's access tokens to whoever presents them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum SenderConstraint {
+    /// `dpop_bound_access_tokens` (RFC 9449 5.2)
+    Dpop,
+    /// `tls_client_certificate_bound_access_tokens` (RFC 8705 3.4)
+    Certificate,
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn how_fresh_a_sign_in_must_be() {
-        let client = |default_max_age: u64| Client {
+    /// A client with a secret that polls.
+    pub(crate) fn client() -> Client {
+        Client {
             client_id: "c".into(),
             client_name: None,
             enabled: true,
             authentication: Authentication::ClientSecretBasic(Secret::new("s")),
+            keys: None,
             grant_types: GrantTypes { ciba: true, refresh_token: false },
             scope: Scope::default(),
+            authorization_details_types: Vec::new(),
+            delivery: Delivery::Poll,
+            backchannel_authentication_request_signing_alg: None,
             backchannel_user_code_parameter: false,
+            hints: HintKinds::ALL,
+            sender_constraint: None,
             id_token_signed_response_alg: None,
-            default_max_age: Some(Duration::from_secs(default_max_age)),
-        };
+            default_max_age: None,
+        }
+    }
+
+    #[test]
+    fn how_fresh_a_sign_in_must_be() {
         // max_age, auth_time, requested_at, now
         let table = [
             (300, 0, 100, 300, true),
@@ -83,7 +159,8 @@ mod tests {
         ];
         for (max_age, auth_time, requested_at, now, expected) in table {
             let at = Timestamp::from_seconds;
-            let accepted = client(max_age).accepts_sign_in(at(auth_time), at(requested_at), at(now));
+            let client = Client { default_max_age: Some(Duration::from_secs(max_age)), ..client() };
+            let accepted = client.accepts_sign_in(at(auth_time), at(requested_at), at(now));
             assert_eq!(accepted, expected, "{max_age} {auth_time} {requested_at} {now}");
         }
     }

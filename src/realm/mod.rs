@@ -17,8 +17,8 @@ pub use client::Client;
 pub use user::{SignIn, User};
 
 use crate::{
-    keys::Algorithm,
-    keys::KeySource,
+    jose::PublicKeys,
+    keys::{Algorithm, KeySource},
     secret::{Secret, WebhookKey},
 };
 
@@ -32,6 +32,8 @@ pub struct Realm {
     /// Where the realm's addresses begin, made from the configured public URL (I9).
     pub addresses: Addresses,
     pub profile: Profile,
+    /// Whether a client assertion's `aud` must be the issuer alone, as a string.
+    pub strict_audience: bool,
     /// Where people sign in. Absent where neither a channel nor a lookup needs it.
     pub upstream: Option<Upstream>,
     /// How a hint becomes a user; tried in order.
@@ -46,6 +48,10 @@ pub struct Realm {
     pub clients: HashMap<String, Arc<Client>>,
     /// Operator's sentences for scopes, shown to the person: scope -> what the client can do with it.
     pub scope_texts: HashMap<String, String>,
+    /// Types of `authorization_details` (RFC 9396) that the realm knows, by name.
+    pub authorization_details_types: HashMap<String, Arc<DetailsType>>,
+    /// Whose `login_hint_token`s are believed.
+    pub login_hint_token_issuers: Vec<HintTokenIssuer>,
 }
 
 impl Realm {
@@ -72,7 +78,41 @@ impl Realm {
 /// What a realm's answers follow where authorities differ (`docs/configuration.md` has the table).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
+    /// CIBA Core's codes.
     Standard,
+    /// The same, with the restrictions of FAPI-CIBA.
+    FapiCiba,
+}
+
+/// A type of `authorization_details` (RFC 9396 2), as the realm file describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DetailsType {
+    pub name: String,
+    /// What the person is told, with `{member}` or `{member.inner}` where a value of the request stands.
+    pub sentence: Option<String>,
+    /// The members that may stand there, with their kinds; any member where this is empty.
+    pub members: Vec<(String, MemberKind)>,
+    /// The members that must be there.
+    pub required: Vec<String>,
+}
+
+/// What the value of a member of `authorization_details` must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    Text,
+    Number,
+    Flag,
+    /// A list of texts.
+    Texts,
+    Object,
+    List,
+}
+
+/// Somebody whose `login_hint_token`s are believed: JWTs that name a user.
+#[derive(Clone, Debug)]
+pub struct HintTokenIssuer {
+    pub issuer: String,
+    pub keys: PublicKeys,
 }
 
 /// The OpenID provider where people sign in.
@@ -136,6 +176,8 @@ pub struct CibaPolicy {
     pub interval: Duration,
     pub min_requested_expiry: Duration,
     pub max_requested_expiry: Duration,
+    /// For how long a poll may be held; zero: not at all.
+    pub long_poll: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -151,4 +193,41 @@ pub struct TokenPolicy {
     pub access_token_lifespan: Duration,
     pub refresh_token_lifespan: Duration,
     pub signing_alg: Algorithm,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A realm with the defaults of a realm file, at `https://gateway.example`, without people and clients.
+    pub(crate) fn realm(name: &str) -> Realm {
+        Realm {
+            name: name.into(),
+            issuer: format!("https://gateway.example/{name}"),
+            addresses: Addresses::new("https://gateway.example", name),
+            profile: Profile::Standard,
+            strict_audience: false,
+            upstream: None,
+            lookups: Vec::new(),
+            channels: vec![Channel::Page],
+            ciba: CibaPolicy {
+                expires_in: Duration::from_secs(120),
+                interval: Duration::from_secs(5),
+                min_requested_expiry: Duration::from_secs(10),
+                max_requested_expiry: Duration::from_secs(600),
+                long_poll: Duration::ZERO,
+            },
+            limits: Limits { pending: 100, pending_per_client: 100, pending_per_user: 100 },
+            tokens: TokenPolicy {
+                access_token_lifespan: Duration::from_secs(300),
+                refresh_token_lifespan: Duration::from_secs(1800),
+                signing_alg: Algorithm::ES256,
+            },
+            keys: Vec::new(),
+            clients: HashMap::new(),
+            scope_texts: HashMap::new(),
+            authorization_details_types: HashMap::new(),
+            login_hint_token_issuers: Vec::new(),
+        }
+    }
 }

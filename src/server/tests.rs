@@ -370,7 +370,7 @@ async fn table_of_handshakes() {
 async fn a_usual_client_gets_http_2_and_its_address_is_known() {
     let certificate = certificate();
     let world = World::new(tls_settings(&certificate)).await;
-    let outbound = Outbound { ca_certificates: vec![("test".into(), certificate.0.into())], proxy: None };
+    let outbound = Outbound { ca_certificates: vec![("test".into(), certificate.0.into())], ..Outbound::default() };
     let http = Http::new(&outbound).unwrap();
     let url = |path| format!("https://localhost:{}/{path}", world.address.port()).parse().unwrap();
     let reply = http.send(http.get(url("hello")), Limit::API).await.unwrap();
@@ -386,7 +386,7 @@ async fn http_2_closes_when_idle_and_finishes_requests_at_a_stop() {
     let certificate = certificate();
     let settings = Settings { first_request: SHORT / 3, idle: SHORT, ..tls_settings(&certificate) };
     let world = World::new(settings).await;
-    let outbound = Outbound { ca_certificates: vec![("test".into(), certificate.0.into())], proxy: None };
+    let outbound = Outbound { ca_certificates: vec![("test".into(), certificate.0.into())], ..Outbound::default() };
     let http = Http::new(&outbound).unwrap();
     let url = format!("https://localhost:{}/held", world.address.port()).parse().unwrap();
     let (release, held) = (Arc::clone(&world.release), Arc::clone(&world.held));

@@ -8,10 +8,13 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+mod used;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub use used::{LONGEST_JTI, NotUsed, Used};
 
 use crate::{
     clock::{Clock, Timestamp},

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, header};
 
 use crate::{
-    client_auth::{self, AuthenticatedClient, Credentials},
+    client_auth::{AuthenticatedClient, Credentials},
     clock::Timestamp,
     gateway::{Gateway, LiveRealm},
     oauth::{Error, Params},
@@ -88,8 +88,9 @@ impl Call {
     }
 
     /// The client that calls, authenticated.
-    pub(super) fn client(&self, params: &Params) -> Result<AuthenticatedClient, Error> {
-        client_auth::authenticate(&self.live.realm, &Credentials { authorization: self.authorization()?, params })
+    pub(super) async fn client(&self, params: &Params) -> Result<AuthenticatedClient, Error> {
+        let credentials = Credentials { authorization: self.authorization()?, params, now: self.now };
+        self.live.client_auth.authenticate(&credentials).await
     }
 
     /// With or without a charset parameter (it is UTF-8 anyway); and as a well-known page prints it.

@@ -25,7 +25,10 @@ pub(super) async fn token(call: Call) -> Reply {
 }
 
 async fn token_request(call: &Call, params: &Params) -> Reply {
-    let client = match GrantType::of(params).and_then(|_| call.client(params)) {
+    if let Err(error) = GrantType::of(params) {
+        return token_refused(call, &error);
+    }
+    let client = match call.client(params).await {
         Ok(client) => client,
         Err(error) => return token_refused(call, &error),
     };
@@ -47,7 +50,7 @@ pub(super) async fn bc_authorize(call: Call) -> Reply {
         Ok(params) => params,
         Err(error) => return request_refused(&call, &error),
     };
-    let client = match call.client(&params) {
+    let client = match call.client(&params).await {
         Ok(client) => client,
         Err(error) => return request_refused(&call, &error),
     };

@@ -19,7 +19,7 @@ fn write(folder: &Folder, (certificate, key): &(String, String)) {
 /// A client that trusts this certificate.
 fn trusting((certificate, _): &(String, String)) -> Http {
     let ca_certificates = vec![("trusted.pem".into(), certificate.clone().into_bytes())];
-    Http::new(&Outbound { ca_certificates, proxy: None }).unwrap()
+    Http::new(&Outbound { ca_certificates, ..Outbound::default() }).unwrap()
 }
 
 fn config() -> Folder {

@@ -15,17 +15,15 @@ use url::Url;
 
 use super::{provider::Provider, *};
 use crate::{
-    ciba::grant::{AuthenticationRequest, Grant, channel_alias},
+    ciba::grant::{AuthenticationRequest, Delivery, Grant, channel_alias},
     clock::{Clock, Timestamp},
     event::Audit,
-    keys::Algorithm,
-    oauth::{Params, Scope},
+    oauth::{AuthorizationDetails, Params, Scope},
     realm::{
-        Addresses, Channel, CibaPolicy, Client, Limits, Profile, SignIn, TokenPolicy,
-        client::{Authentication, GrantTypes},
+        self, Addresses, Client, SignIn,
+        client::GrantTypes,
         user::{Claims, Identity, SamePerson, User},
     },
-    secret::Secret,
     upstream::{Prompt, Returned, SignInFault, Wish},
 };
 
@@ -64,40 +62,19 @@ fn client(id: &str, name: Option<&str>) -> Client {
     Client {
         client_id: id.into(),
         client_name: name.map(Into::into),
-        enabled: true,
-        authentication: Authentication::ClientSecretBasic(Secret::new("a secret")),
         grant_types: GrantTypes { ciba: true, refresh_token: true },
         scope: Scope::parse("openid profile email accounts:read").unwrap(),
-        backchannel_user_code_parameter: false,
-        id_token_signed_response_alg: None,
-        default_max_age: None,
+        ..realm::client::tests::client()
     }
 }
 
 pub(super) fn realm(name: &str) -> Realm {
     Realm {
-        name: name.into(),
         issuer: format!("https://approve.example.org/{name}"),
         addresses: Addresses::new("https://approve.example.org", name),
-        profile: Profile::Standard,
-        upstream: None,
-        lookups: Vec::new(),
-        channels: vec![Channel::Page],
-        ciba: CibaPolicy {
-            expires_in: Duration::from_secs(120),
-            interval: Duration::from_secs(5),
-            min_requested_expiry: Duration::from_secs(10),
-            max_requested_expiry: Duration::from_secs(600),
-        },
-        limits: Limits { pending: 100, pending_per_client: 100, pending_per_user: 100 },
-        tokens: TokenPolicy {
-            access_token_lifespan: Duration::from_secs(300),
-            refresh_token_lifespan: Duration::from_secs(1800),
-            signing_alg: Algorithm::RS256,
-        },
-        keys: Vec::new(),
         clients: HashMap::from([("till".to_owned(), Arc::new(client("till", Some("Corner Shop Till"))))]),
         scope_texts: HashMap::from([("accounts:read".to_owned(), "see the balance of your accounts".to_owned())]),
+        ..realm::tests::realm(name)
     }
 }
 
@@ -113,6 +90,9 @@ fn request(handle: &str) -> AuthenticationRequest {
             user_code: None,
         }),
         scope: Scope::parse("openid profile accounts:read").unwrap(),
+        authorization_details: AuthorizationDetails::default(),
+        delivery: Delivery::Poll,
+        sender_constraint: None,
         binding_message: Some("W4SCT-77".into()),
         acr_values: None,
         requested_at: START,

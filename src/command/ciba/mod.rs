@@ -157,7 +157,7 @@ fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result<Plan, Stri
         Some(path) => vec![(path.clone(), std::fs::read(&path).map_err(|error| unreadable(&path, &error))?)],
         None => Vec::new(),
     };
-    let http = Http::new(&Outbound { ca_certificates, proxy: None }).map_err(|fault| fault.to_string())?;
+    let http = Http::new(&Outbound { ca_certificates, ..Outbound::default() }).map_err(|fault| fault.to_string())?;
     let binding_message = match args.binding_message {
         Some(text) => Some(text).filter(|text| !text.is_empty()),
         None => Some(code(&Random::system()).map_err(|fault| fault.to_string())?),

@@ -21,7 +21,13 @@ const ROWS: &[Row] = &[
     (TOP, "enabled = true\nenabled = true", 2, "", "this is not TOML"),
     (TOP, "enabled = \"yes\"", 1, "enabled", "must be true or false, not a string"),
     (TOP, "enabeld = true", 1, "enabeld", "write `enabled`"),
-    (TOP, "zzz = 1", 1, "zzz", "remove it; known here are `channels`, `ciba`, `clients`"),
+    (
+        TOP,
+        "zzz = 1",
+        1,
+        "zzz",
+        "remove it; known here are `authorization_details_types`, `channels`, `ciba`, `clients`",
+    ),
     (TOP, "\"a\\nb\" = 1", 1, "\"a\\nb\"", "unknown key"),
     (TOP, "tokens = 1", 1, "tokens", "must be a table, not a whole number"),
     (TOP, "issuer = \"id.example.com\"", 1, "issuer", "no URL"),
@@ -33,12 +39,9 @@ const ROWS: &[Row] = &[
     (TOP, "issuer = \"HTTPS://id.example.com\"", 1, "issuer", "exactly as it is stated"),
     (TOP, "issuer = \"\"", 1, "issuer", "it is empty"),
     (TOP, "profile = \"keycloak\"", 1, "profile", "not supported yet: `keycloak`"),
-    (TOP, "profile = \"fapi-ciba\"", 1, "profile", "not supported yet: `fapi-ciba`"),
-    (TOP, "profile = \"fast\"", 1, "profile", "write `standard`"),
-    (TOP, "strict_audience = true", 1, "strict_audience", "not supported yet"),
+    (TOP, "profile = \"fast\"", 1, "profile", "write one of `standard`, `fapi-ciba`"),
     (TOP, "[mtls]\nca_certificates = [\"ca.pem\"]", 1, "mtls", "not supported yet"),
     (TOP, "[keycloak_channel]", 1, "keycloak_channel", "not supported yet"),
-    (TOP, "[[login_hint_token_issuers]]", 1, "login_hint_token_issuers", "not supported yet"),
     (TOP, "[[upstreams]]", 1, "upstreams", "not supported yet"),
     // [upstream]
     ("[upstream]", "[upstraem]", 2, "upstraem", "write `upstream`"),
@@ -127,7 +130,7 @@ const ROWS: &[Row] = &[
     (TOP, "[ciba]\nmin_requested_expiry = 601", 2, "ciba.min_requested_expiry", "above `max_requested_expiry`"),
     (TOP, "[ciba]\nunknown_user = \"decoy\"", 2, "ciba.unknown_user", "not supported yet: `decoy`"),
     (TOP, "[ciba]\nuser_code = \"upstream-password\"", 2, "ciba.user_code", "not supported yet"),
-    (TOP, "[ciba]\nlong_poll = 30", 2, "ciba.long_poll", "not supported yet"),
+    (TOP, "[ciba]\nlong_poll = 31", 2, "ciba.long_poll", "from 0 to 30 seconds"),
     (TOP, "[ciba]\nexpiry = 30", 2, "ciba.expiry", "unknown key"),
     (TOP, "[limits]\npending = 0", 2, "limits.pending", "from 1 to 10000000 requests"),
     (TOP, "[tokens]\nsigning_alg = \"HS256\"", 2, "tokens.signing_alg", "`RS256`, `PS256`, `ES256`, `EdDSA`"),
@@ -180,14 +183,14 @@ const ROWS: &[Row] = &[
     (ID, "client_id = \"x\"\ndefault_max_age = 0", 13, "clients[0].default_max_age", "from 1 to"),
     (
         ID,
-        "client_id = \"x\"\ntoken_endpoint_auth_method = \"private_key_jwt\"",
+        "client_id = \"x\"\ntoken_endpoint_auth_method = \"none\"",
         13,
         "clients[0].token_endpoint_auth_method",
-        "not supported yet",
+        "public clients have no CIBA",
     ),
     (
         ID,
-        "client_id = \"x\"\ntoken_endpoint_auth_method = \"none\"",
+        "client_id = \"x\"\ntoken_endpoint_auth_method = \"password\"",
         13,
         "clients[0].token_endpoint_auth_method",
         "write one of `client_secret_basic`, `client_secret_post`",
@@ -202,9 +205,9 @@ const ROWS: &[Row] = &[
     (
         ID,
         "client_id = \"x\"\nbackchannel_token_delivery_mode = \"push\"",
-        13,
-        "clients[0].backchannel_token_delivery_mode",
-        "not supported yet: `push`",
+        11,
+        "clients[0].backchannel_client_notification_endpoint",
+        "it is missing",
     ),
 ];
 
@@ -225,31 +228,162 @@ fn table_of_faults() {
     }
 }
 
-/// Client metadata that a later version serves: never ignored.
+/// Metadata of clients that prove who they are with keys, sign requests, are notified (RFC 7591, RFC 8705, CIBA Core 4):
+/// lines after `client_id`, the key of the fault and a piece of it; nothing where it is sound.
 #[test]
-fn known_client_metadata_is_not_supported_yet() {
-    for written in [
-        "token_endpoint_auth_signing_alg = \"RS256\"",
-        "jwks = { keys = [] }",
-        "jwks_file = \"till.json\"",
-        "jwks_uri = \"https://till.example.com/jwks\"",
-        "tls_client_auth_subject_dn = \"CN=till\"",
-        "tls_client_auth_san_dns = \"till\"",
-        "tls_client_auth_san_uri = \"till\"",
-        "tls_client_auth_san_ip = \"till\"",
-        "tls_client_auth_san_email = \"till\"",
-        "tls_client_certificate_bound_access_tokens = true",
-        "dpop_bound_access_tokens = true",
-        "backchannel_client_notification_endpoint = \"https://till.example.com/ping\"",
-        "backchannel_authentication_request_signing_alg = \"ES256\"",
-        "authorization_details_types = [\"payment\"]",
-    ] {
-        let faults = faults(&bent(ID, &format!("{ID}\n{written}")));
-        assert_eq!(faults.len(), 1, "{written}: {faults:#?}");
-        assert_eq!(faults[0].cause, "not supported yet", "{written}");
-        assert_eq!(faults[0].line, Some(13), "{written}");
+fn table_of_client_metadata() {
+    let key =
+        r#"jwks = { keys = [{ kty = "OKP", crv = "Ed25519", x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] }"#;
+    let method = |method: &str| format!("token_endpoint_auth_method = \"{method}\"\n");
+    let no_secret = |text: &str| bent(SECRET, text);
+    let rows = [
+        (format!("{}{key}", method("private_key_jwt")), None),
+        (format!("{}{key}\ntoken_endpoint_auth_signing_alg = \"EdDSA\"", method("private_key_jwt")), None),
+        (
+            format!("{}{key}\ntoken_endpoint_auth_signing_alg = \"HS256\"", method("private_key_jwt")),
+            Some(("token_endpoint_auth_signing_alg", "no algorithm")),
+        ),
+        (
+            format!("{}{key}\ntoken_endpoint_auth_signing_alg = \"none\"", method("private_key_jwt")),
+            Some(("token_endpoint_auth_signing_alg", "no algorithm")),
+        ),
+        (format!("{}jwks = {{ keys = [] }}", method("private_key_jwt")), Some(("jwks", "no public key"))),
+        (format!("{}jwks = {{ }}", method("private_key_jwt")), Some(("jwks", "no JWK Set"))),
+        (
+            format!("{}jwks = {{ keys = [{{ kty = \"oct\", k = \"c2VjcmV0\" }}] }}", method("private_key_jwt")),
+            Some(("jwks", "no public key")),
+        ),
+        (
+            format!("{}{}", method("private_key_jwt"), key.replace(" }] }", ", d = \"AAAA\" }] }")),
+            Some(("jwks", "private key")),
+        ),
+        (format!("{}jwks_file = \"nowhere.json\"", method("private_key_jwt")), Some(("jwks_file", "cannot be read"))),
+        (format!("{}jwks_uri = \"https://till.example.com/jwks\"", method("private_key_jwt")), None),
+        (
+            format!("{}jwks_uri = \"http://till.example.com/jwks\"", method("private_key_jwt")),
+            Some(("jwks_uri", "must be https")),
+        ),
+        (
+            format!("{}{key}\njwks_uri = \"https://till.example.com/jwks\"", method("private_key_jwt")),
+            Some(("jwks_uri", "named in two ways")),
+        ),
+        (
+            format!("{}{key}\nclient_secret = \"another secret\"", method("private_key_jwt")),
+            Some(("client_secret", "uses no secret")),
+        ),
+        (
+            format!("{}client_secret = \"short\"", method("client_secret_jwt")),
+            Some(("client_secret", "at least 32 bytes")),
+        ),
+        (format!("{}client_secret = \"{}\"", method("client_secret_jwt"), "s".repeat(32)), None),
+        (method("client_secret_jwt"), Some(("client_secret", "it is missing"))),
+        (method("tls_client_auth"), Some(("token_endpoint_auth_method", "exactly one name"))),
+        (
+            format!(
+                "{}tls_client_auth_san_dns = \"a.example\"\ntls_client_auth_san_ip = \"192.0.2.1\"",
+                method("tls_client_auth")
+            ),
+            Some(("tls_client_auth_san_dns", "exactly one name")),
+        ),
+        (
+            format!("{}tls_client_auth_san_ip = \"till\"", method("tls_client_auth")),
+            Some(("tls_client_auth_san_ip", "no IP address")),
+        ),
+        (
+            format!("{}{key}\ntls_client_auth_san_dns = \"till\"", method("self_signed_tls_client_auth")),
+            Some(("tls_client_auth_san_dns", "it needs `tls_client_auth`")),
+        ),
+        (format!("{}{key}", method("self_signed_tls_client_auth")), None),
+    ];
+    let delivery = "client_secret = \"a secret of its own\"\n";
+    let endpoint = "backchannel_client_notification_endpoint";
+    let mode = |mode: &str| format!("{delivery}backchannel_token_delivery_mode = \"{mode}\"\n");
+    let notified = [
+        (format!("{}{endpoint} = \"https://till.example.com/ping\"", mode("ping")), None),
+        (format!("{}{endpoint} = \"https://till.example.com/push\"", mode("push")), None),
+        (mode("ping"), Some((endpoint, "it is missing"))),
+        (mode("PING"), Some(("backchannel_token_delivery_mode", "`poll`, `ping`, `push`"))),
+        (mode("sms"), Some(("backchannel_token_delivery_mode", "`poll`, `ping`, `push`"))),
+        (format!("{delivery}{endpoint} = \"https://till.example.com/ping\""), Some((endpoint, "the client polls"))),
+        (format!("{}{endpoint} = \"http://till.example.com/\"", mode("ping")), Some((endpoint, "must be https"))),
+        (format!("{}{endpoint} = \"http://127.0.0.1:9/\"", mode("ping")), None),
+        (format!("{}{endpoint} = \"https://till.example.com/#x\"", mode("ping")), Some((endpoint, "no fragment"))),
+        (format!("{}{endpoint} = \"https://a@till.example.com/\"", mode("ping")), Some((endpoint, "no user name"))),
+        (format!("{}{endpoint} = \"/ping\"", mode("ping")), Some((endpoint, "no URL"))),
+        (
+            format!("{delivery}backchannel_authentication_request_signing_alg = \"none\"\n{key}"),
+            Some(("backchannel_authentication_request_signing_alg", "no algorithm")),
+        ),
+        (
+            format!("{delivery}backchannel_authentication_request_signing_alg = \"HS256\"\n{key}"),
+            Some(("backchannel_authentication_request_signing_alg", "no algorithm")),
+        ),
+        (
+            format!("{delivery}backchannel_authentication_request_signing_alg = \"ES256\""),
+            Some(("backchannel_authentication_request_signing_alg", "no keys")),
+        ),
+        (format!("{delivery}backchannel_authentication_request_signing_alg = \"EdDSA\"\n{key}"), None),
+        (
+            format!("{delivery}dpop_bound_access_tokens = true\ntls_client_certificate_bound_access_tokens = true"),
+            Some(("dpop_bound_access_tokens", "keep one")),
+        ),
+        (format!("{delivery}dpop_bound_access_tokens = true"), None),
+        (
+            format!("{delivery}authorization_details_types = [\"payment\"]"),
+            Some(("authorization_details_types", "no type of the realm")),
+        ),
+        (format!("{delivery}hints = [\"id_token_hint\"]"), None),
+        (format!("{delivery}hints = [\"email\"]"), Some(("hints", "kinds of hint"))),
+        (format!("{delivery}hints = []"), Some(("hints", "kinds of hint"))),
+    ];
+    for (written, expected) in rows.into_iter().chain(notified) {
+        let text = no_secret(&written);
+        match expected {
+            None => {
+                sound(&text);
+            }
+            Some((key, cause)) => {
+                let faults = faults(&text);
+                assert_eq!(faults.len(), 1, "{written}: {faults:#?}");
+                assert_eq!(faults[0].key.as_deref(), Some(format!("clients[0].{key}").as_str()), "{written}");
+                assert!(faults[0].to_string().contains(cause), "{written}: {faults:#?}");
+            }
+        }
     }
-    sound(&bent(ID, &format!("{ID}\ndpop_bound_access_tokens = false")));
+}
+
+/// `[[authorization_details_types]]` and `[[login_hint_token_issuers]]`.
+#[test]
+fn table_of_types_and_issuers() {
+    let kind = "[[authorization_details_types]]\ntype = \"payment\"\n";
+    let issuer = "[[login_hint_token_issuers]]\nissuer = \"https://hints.example.com\"\n";
+    let rows = [
+        (kind.to_owned(), None),
+        (format!("{kind}sentence = \"Pay {{amount.value}} to {{creditor}}\""), None),
+        (format!("{kind}sentence = \"Pay {{amount\""), Some("no path of members")),
+        (format!("{kind}sentence = \"Pay {{}}\""), Some("no path of members")),
+        (format!("{kind}sentence = \"Pay }} x\""), Some("no path of members")),
+        (format!("{kind}members = {{ amount = \"object\", creditor = \"string\" }}\nrequired = [\"amount\"]"), None),
+        (format!("{kind}members = {{ amount = \"money\" }}"), Some("members and their kinds")),
+        (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"x\"]"), Some("not among `members`")),
+        (format!("{kind}{kind}"), Some("described before")),
+        ("[[authorization_details_types]]\nsentence = \"x\"".to_owned(), Some("it is missing")),
+        (format!("{issuer}jwks_uri = \"https://hints.example.com/jwks\""), None),
+        (issuer.to_owned(), Some("it is missing")),
+    ];
+    for (written, expected) in rows {
+        let text = format!("{SOUND}{written}");
+        match expected {
+            None => {
+                sound(&text);
+            }
+            Some(cause) => {
+                let faults = faults(&text);
+                assert_eq!(faults.len(), 1, "{written}: {faults:#?}");
+                assert!(faults[0].to_string().contains(cause), "{written}: {faults:#?}");
+            }
+        }
+    }
 }
 
 /// What concerns several sections: none of these has one place in the file.

@@ -50,7 +50,9 @@ fn defaults_of_an_empty_file() {
     assert_eq!(config.state, world.path("state"));
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Auto));
     assert!(config.tls.is_none() && config.management.is_none() && config.outbound.proxy.is_none());
-    assert!(config.trusted_proxies.is_empty() && config.private_networks.is_empty() && config.warnings.is_empty());
+    assert!(
+        config.trusted_proxies.is_empty() && config.outbound.private_networks.is_empty() && config.warnings.is_empty()
+    );
 }
 
 #[test]

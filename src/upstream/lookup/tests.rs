@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     oauth::Scope,
     realm::{
-        Addresses, CibaPolicy, HintMatch, Limits, Lookup, Profile, Realm, StaticUser, TokenPolicy, Upstream,
+        HintMatch, Lookup, Realm, StaticUser, Upstream,
         policy::Status,
         user::{Claims, Identity, SamePerson},
     },
@@ -157,12 +157,7 @@ fn static_users(sub: &str, username: &str) -> Lookup {
 }
 
 fn realm(lookups: Vec<Lookup>) -> Realm {
-    let second = Duration::from_secs(1);
     Realm {
-        name: "acme".into(),
-        issuer: "https://gateway.example/acme".into(),
-        addresses: Addresses::new("https://gateway.example", "acme"),
-        profile: Profile::Standard,
         upstream: Some(Upstream {
             issuer: ISS.into(),
             client_id: "gateway".into(),
@@ -170,22 +165,7 @@ fn realm(lookups: Vec<Lookup>) -> Realm {
             scope: Scope::parse("openid").unwrap().to_string(),
         }),
         lookups,
-        channels: Vec::new(),
-        ciba: CibaPolicy {
-            expires_in: second,
-            interval: second,
-            min_requested_expiry: second,
-            max_requested_expiry: second,
-        },
-        limits: Limits { pending: 1, pending_per_client: 1, pending_per_user: 1 },
-        tokens: TokenPolicy {
-            access_token_lifespan: second,
-            refresh_token_lifespan: second,
-            signing_alg: crate::keys::Algorithm::RS256,
-        },
-        keys: Vec::new(),
-        clients: Default::default(),
-        scope_texts: Default::default(),
+        ..crate::realm::tests::realm("acme")
     }
 }
 
