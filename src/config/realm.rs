@@ -85,9 +85,10 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
     let keys = policy::keys(&root);
     let algorithms: Option<Vec<Algorithm>> =
         keys.as_ref().filter(|keys| !keys.is_empty()).map(|keys| keys.iter().map(|key| key.algorithm()).collect());
-    let tokens = policy::tokens(&root, algorithms.as_deref());
+    let tokens = policy::tokens(&root, profile, algorithms.as_deref());
     let authorization_details_types = details::types(&root);
-    let against = client::Realm { algorithms: algorithms.as_deref(), details_types: &authorization_details_types };
+    let against =
+        client::Realm { profile, algorithms: algorithms.as_deref(), details_types: &authorization_details_types };
     let clients = clients(&root, &against);
     let login_hint_token_issuers = hint_token_issuers(&root);
     let scope_texts = root.table("scopes").map(scope_texts).unwrap_or_default();

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod client;
 pub mod policy;
+pub mod profile;
 pub mod user;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use url::Url;
 
 pub use address::{Addresses, Endpoint, Style};
 pub use client::Client;
+pub use profile::Profile;
 pub use user::{SignIn, User};
 
 use crate::{
@@ -73,15 +75,6 @@ impl Realm {
         }
         algorithms
     }
-}
-
-/// What a realm's answers follow where authorities differ (`docs/configuration.md` has the table).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// CIBA Core's codes.
-    Standard,
-    /// The same, with the restrictions of FAPI-CIBA.
-    FapiCiba,
 }
 
 /// A type of `authorization_details` (RFC 9396 2), as the realm file describes it.

@@ -352,6 +352,52 @@ fn table_of_client_metadata() {
     }
 }
 
+/// A realm that contradicts its profile does not start.
+#[test]
+fn table_of_contradictions_of_fapi_ciba() {
+    let key = r#"jwks = { keys = [{ kty = "EC", crv = "P-256", x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] }"#;
+    let good = [
+        "token_endpoint_auth_method = \"private_key_jwt\"",
+        key,
+        "backchannel_authentication_request_signing_alg = \"ES256\"",
+        "dpop_bound_access_tokens = true",
+    ];
+    let realm = |client: &[&str]| bent(TOP, "profile = \"fapi-ciba\"").replacen(SECRET, &client.join("\n"), 1);
+    let sound_realm = sound(&realm(&good));
+    assert_eq!(sound_realm.tokens.signing_alg, Algorithm::PS256);
+    let without = |left_out: usize| {
+        let rest = good.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| *line);
+        realm(&rest.collect::<Vec<_>>())
+    };
+    let with = |line: &str| realm(&good.iter().copied().chain([line]).collect::<Vec<_>>());
+    let push = "backchannel_client_notification_endpoint = \"https://till.example.com/\"\n\
+                backchannel_token_delivery_mode = \"push\"";
+    let table = [
+        (realm(&[SECRET, good[1], good[2], good[3]]), "clients[0].token_endpoint_auth_method"),
+        (without(2), "clients[0].backchannel_authentication_request_signing_alg"),
+        (
+            without(2)
+                .replace(good[3], &format!("{}\nbackchannel_authentication_request_signing_alg = \"RS256\"", good[3])),
+            "clients[0].backchannel_authentication_request_signing_alg",
+        ),
+        (without(3), "clients[0].dpop_bound_access_tokens"),
+        (with("token_endpoint_auth_signing_alg = \"RS256\""), "clients[0].token_endpoint_auth_signing_alg"),
+        (with("id_token_signed_response_alg = \"RS256\""), "clients[0].id_token_signed_response_alg"),
+        (
+            with(push).replace("dpop_bound_access_tokens = true", "tls_client_certificate_bound_access_tokens = true"),
+            "clients[0].backchannel_token_delivery_mode",
+        ),
+        (format!("{}[tokens]\nsigning_alg = \"RS256\"", with("")), "tokens.signing_alg"),
+    ];
+    for (text, key) in table {
+        let faults = faults(&text);
+        assert!(faults.iter().any(|fault| fault.key.as_deref() == Some(key)), "{key}: {faults:#?}");
+        assert!(
+            faults.iter().all(|fault| fault.cause.contains("profile `fapi-ciba`") || fault.key.as_deref() != Some(key))
+        );
+    }
+}
+
 /// `[[authorization_details_types]]` and `[[login_hint_token_issuers]]`.
 #[test]
 fn table_of_types_and_issuers() {
