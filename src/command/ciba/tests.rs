@@ -11,9 +11,15 @@ use clap::Parser;
 use serde_json::{Value, json};
 use warp::Filter;
 
-use super::*;
+use super::{
+    ask::Question,
+    client::{AuthMethod, Client},
+    issuer::Issuer,
+    *,
+};
 use crate::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
+    http::{Http, Outbound},
     jose,
     keys::{Algorithm, SigningKey},
 };
@@ -139,7 +145,7 @@ impl World {
             requested_expiry: None,
             user_code: None,
         };
-        (client, question)
+        Plan { client, question }
     }
 
     async fn run(&self, json: bool) -> Ended {
@@ -332,7 +338,7 @@ async fn exit_6_when_nobody_listens() {
     let world = world().await;
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let mut plan = world.plan();
-    plan.0.issuer = Issuer::parse(&format!("http://{free}/master")).unwrap();
+    plan.client.issuer = Issuer::parse(&format!("http://{free}/master")).unwrap();
     let ended = world.run_plan(&plan, false).await;
     assert_eq!(ended.code, 6);
     assert!(ended.err.contains("Is the demo running?"), "{}", ended.err);
@@ -416,11 +422,11 @@ async fn keys_that_do_not_come_at_once_are_asked_for_again() {
 #[tokio::test]
 async fn what_is_sent() {
     let world = world().await;
-    let (mut client, mut question) = world.plan();
+    let Plan { mut client, mut question } = world.plan();
     client.secret = Secret::new("a:b c");
     question.requested_expiry = Some(60);
     question.user_code = Some(Secret::new("4711"));
-    let mut plan = (client, question);
+    let mut plan = Plan { client, question };
     assert_eq!(world.run_plan(&plan, true).await.code, 0);
     let ask = "scope=openid+profile&login_hint=alice&binding_message=KX-42&requested_expiry=60&user_code=4711";
     let poll = "grant_type=urn%3Aopenid%3Aparams%3Agrant-type%3Aciba&auth_req_id=id-1";
@@ -428,7 +434,7 @@ async fn what_is_sent() {
     assert_eq!(world.sent("/shop/ask"), [(basic.clone(), ask.to_owned())]);
     assert_eq!(world.sent("/shop/token")[0], (basic, poll.to_owned()));
 
-    plan.0.auth_method = AuthMethod::Post;
+    plan.client.auth_method = AuthMethod::Post;
     world.run_plan(&plan, true).await;
     let credentials = "&client_id=till&client_secret=a%3Ab+c";
     assert_eq!(world.sent("/shop/ask")[1], (None, format!("{ask}{credentials}")));
@@ -531,7 +537,7 @@ fn exit_2_table_of_argument_mistakes() {
         (&["--login-hint="], "--login-hint is empty"),
         (&["--client-id=till"], "no client secret"),
         (&[other], "--client-id is missing"),
-        (&[other, "--client-id=till"], "--login-hint is missing"),
+        (&[other, "--client-id=till"], "no client secret"),
         (&[other, "--client-id=demo", "--login-hint=alice"], "no client secret"),
     ];
     for (arguments, expected) in table {
@@ -539,27 +545,30 @@ fn exit_2_table_of_argument_mistakes() {
         assert_eq!(code, 2, "{arguments:?}");
         assert!(fault.contains(expected), "{arguments:?}: {fault}");
     }
+    let (_, fault) = parse(&[other, "--client-id=till"], Some("a secret")).map(drop).unwrap_err();
+    assert!(fault.contains("--login-hint is missing"), "{fault}");
 }
 
 #[test]
 fn without_arguments_it_is_the_demo() {
-    let (client, question) = parse(&[], None).unwrap();
+    let Plan { client, question } = parse(&[], None).unwrap();
     assert_eq!(client.issuer.text, "http://127.0.0.1:8080/master");
     assert_eq!((client.client_id.as_str(), client.auth_method), ("demo", AuthMethod::Post));
     assert!(client.secret.matches("demo-secret"));
     assert_eq!((question.login_hint.as_str(), question.scope.as_str()), ("alice", "openid profile"));
     assert_eq!(question.binding_message.unwrap().len(), 5);
 
-    let (client, question) = parse(&["--issuer=http://localhost:9090/master", "--binding-message="], None).unwrap();
+    let Plan { client, question } =
+        parse(&["--issuer=http://localhost:9090/master", "--binding-message="], None).unwrap();
     assert!(client.secret.matches("demo-secret"), "the demo on another port");
     assert_eq!(question.binding_message, None);
-    let (client, _) = parse(&["--auth-method=client_secret_basic"], None).unwrap();
+    let Plan { client, .. } = parse(&["--auth-method=client_secret_basic"], None).unwrap();
     assert_eq!(client.auth_method, AuthMethod::Basic);
 }
 
 #[test]
 fn a_secret_that_is_named_wins_over_the_demos() {
-    let (client, _) = parse(&[], Some("from the environment")).unwrap();
+    let Plan { client, .. } = parse(&[], Some("from the environment")).unwrap();
     assert!(client.secret.matches("from the environment"));
     assert_eq!(client.auth_method, AuthMethod::Post, "the demo's client is registered so");
 
@@ -568,20 +577,10 @@ fn a_secret_that_is_named_wins_over_the_demos() {
     for (written, expected) in [("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), (" a b ", " a b "), ("a\n\n", "a\n")]
     {
         std::fs::write(&file, written).unwrap();
-        let (client, _) = parse(&["--client-secret-file", file.to_str().unwrap()], Some("not this one")).unwrap();
+        let Plan { client, .. } =
+            parse(&["--client-secret-file", file.to_str().unwrap()], Some("not this one")).unwrap();
         assert!(client.secret.matches(expected), "{written:?}");
     }
     std::fs::write(&file, "\n").unwrap();
     assert!(parse(&["--client-secret-file", file.to_str().unwrap()], None).is_err(), "an empty file");
-}
-
-#[test]
-fn codes_are_two_letters_and_two_digits() {
-    let random = Random::counting();
-    for _ in 0..200 {
-        let code = code(&random).unwrap();
-        let [a, b, dash, c, d] = code.as_bytes() else { panic!("{code}") };
-        assert!([a, b].iter().all(|letter| b"ACDFHJKMPRTUWXYZ".contains(letter)), "{code}");
-        assert!(*dash == b'-' && [c, d].iter().all(|digit| (b'2'..=b'9').contains(digit)), "{code}");
-    }
 }

@@ -4,61 +4,27 @@
 //! What the server sends is cleaned before it is shown: a terminal obeys control characters, and a reader is deceived by
 //! invisible and reordering ones. In JSON they are escaped, so that nothing is lost.
 
+mod line;
+mod text;
+
 use std::{
-    fmt::Write as _,
     io::{self, Write},
     time::Duration,
 };
 
 use console::{Style, Term};
-use serde::Serialize;
 use serde_json::{Map, Value};
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use super::request::{Accepted, Client, Failure, Question, Refusal};
+use self::{
+    line::{Line, Problem, json_line},
+    text::{clean, table},
+};
+use super::{
+    ask::{Accepted, Question},
+    client::Client,
+    failure::{Failure, Refusal},
+};
 use crate::{clock::Timestamp, jose::foreign::Signed};
-
-/// The longest text of a server that is shown in one piece.
-const LONGEST: usize = 400;
-
-/// One line of `--json`. Times in seconds.
-#[derive(Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-enum Line<'a> {
-    Requested {
-        auth_req_id: &'a str,
-        expires_in: u64,
-        interval: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        binding_message: Option<&'a str>,
-    },
-    Pending,
-    SlowDown {
-        interval: u64,
-    },
-    Approved {
-        tokens: &'a Map<String, Value>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        claims: Option<&'a Map<String, Value>>,
-    },
-    Denied(Problem<'a>),
-    Expired(Problem<'a>),
-    Refused(Problem<'a>),
-    Failed(Problem<'a>),
-    Interrupted {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires_in: Option<u64>,
-    },
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    error: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-}
 
 /// Where everything is shown.
 pub(super) struct Show<'a> {
@@ -235,16 +201,6 @@ impl<'a> Show<'a> {
     }
 }
 
-impl<'a> Problem<'a> {
-    fn of(refusal: &'a Refusal) -> Self {
-        Self {
-            error: &refusal.error,
-            error_description: refusal.error_description.as_deref(),
-            retry_after: refusal.retry_after,
-        }
-    }
-}
-
 /// Our words, and the server's where it has any.
 fn told(ours: &str, refusal: &Refusal) -> String {
     refusal.error_description.as_deref().map_or_else(|| ours.to_owned(), |text| format!("{ours} ({})", clean(text)))
@@ -256,109 +212,4 @@ fn later(refusal: &Refusal) -> String {
     refusal
         .retry_after
         .map_or_else(|| format!("{why}; try again later"), |seconds| format!("{why}; try again in {seconds} s"))
-}
-
-/// JSON on one line, without a character that a terminal obeys or a reader cannot see.
-fn json_line(line: &Line<'_>) -> String {
-    let json = serde_json::to_string(line).unwrap_or_default();
-    let mut text = String::with_capacity(json.len() + 1);
-    for c in json.chars() {
-        if is_hidden(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(text, "\\u{unit:04x}");
-            }
-        } else {
-            text.push(c);
-        }
-    }
-    text.push('\n');
-    text
-}
-
-/// Two columns. Times as dates; tokens only where they are to be seen.
-fn table(members: &Map<String, Value>, show_tokens: bool) -> String {
-    let width = members.keys().map(|name| clean(name).chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
-    for (name, value) in members {
-        let value = match value {
-            Value::String(_) if name.ends_with("_token") && !show_tokens => "(hidden, see --show-tokens)".to_owned(),
-            Value::String(token) if name.ends_with("_token") => visible(token),
-            Value::String(value) => clean(value),
-            Value::Number(seconds) if matches!(name.as_str(), "exp" | "iat" | "nbf" | "auth_time" | "updated_at") => {
-                seconds
-                    .as_u64()
-                    .map_or_else(|| seconds.to_string(), |seconds| Timestamp::from_seconds(seconds).rfc3339())
-            }
-            other => clean(&other.to_string()),
-        };
-        let _ = writeln!(text, "  {:width$}  {value}", clean(name));
-    }
-    text
-}
-
-/// The text without characters that a terminal obeys or a reader cannot see, at most [`LONGEST`] characters of it.
-fn clean(text: &str) -> String {
-    let text = visible(text);
-    match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}...", &text[..at]),
-        None => text,
-    }
-}
-
-fn visible(text: &str) -> String {
-    text.chars().filter(|c| !is_hidden(*c)).collect()
-}
-
-fn is_hidden(c: char) -> bool {
-    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
-    matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn escape_sequences_and_reordering_are_stripped() {
-        let table = [
-            ("plain text, Zo\u{eb} 李", "plain text, Zo\u{eb} 李"),
-            ("\u{1b}[31mred\u{1b}[0m", "[31mred[0m"),
-            ("\u{1b}]0;title\u{7}", "]0;title"),
-            ("\u{9b}2Jgone", "2Jgone"),
-            ("one\r\ntwo\u{2028}three", "onetwothree"),
-            ("\u{202e}txt.exe\u{2066}", "txt.exe"),
-            ("zero\u{200b}width\u{feff}", "zerowidth"),
-            ("\u{7f}\u{0}", ""),
-        ];
-        for (text, expected) in table {
-            assert_eq!(clean(text), expected, "{text:?}");
-        }
-        assert_eq!(clean(&"x".repeat(1000)).len(), LONGEST + 3);
-    }
-
-    #[test]
-    fn json_keeps_them_escaped() {
-        let text = "\u{1b}[2J \u{9b} \u{202e} \u{e0001} é";
-        let tokens = json!({ "scope": text });
-        let line = json_line(&Line::Approved { tokens: tokens.as_object().unwrap(), claims: None });
-        assert_eq!(
-            line,
-            "{\"state\":\"approved\",\"tokens\":{\"scope\":\"\\u001b[2J \\u009b \\u202e \\udb40\\udc01 é\"}}\n"
-        );
-        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["tokens"]["scope"], text);
-    }
-
-    #[test]
-    fn a_table_shows_times_as_dates_and_hides_tokens() {
-        let members = json!({"access_token": "secret", "expires_in": 300, "iat": 1_800_000_000, "roles": ["a"]});
-        let members = members.as_object().unwrap();
-        let hidden = table(members, false);
-        assert!(!hidden.contains("secret"), "{hidden}");
-        assert!(table(members, true).contains("  access_token  secret\n"));
-        assert!(hidden.contains("  iat           2027-01-15T08:00:00Z\n"), "{hidden}");
-        assert!(hidden.contains("  expires_in    300\n"), "{hidden}");
-        assert!(hidden.contains("  roles         [\"a\"]\n"), "{hidden}");
-    }
 }

@@ -1,0 +1,116 @@
+//! What is to be done, made of the flags: whether they make sense together, and what stands in for those that were not given.
+//! Nothing is sent here.
+
+use std::{io, path::Path};
+
+use super::{
+    arguments::{ClientArgs, QuestionArgs, RequestArgs},
+    ask::Question,
+    client::{AuthMethod, Client},
+    issuer::Issuer,
+};
+use crate::{
+    clock::Clock,
+    http::{Http, Outbound},
+    random::Random,
+    secret::Secret,
+};
+
+const DEMO_ISSUER: &str = "http://127.0.0.1:8080/master";
+const DEMO_CLIENT: &str = "demo";
+const DEMO_SECRET: &str = "demo-secret";
+const DEMO_USER: &str = "alice";
+pub(super) const SECRET_VARIABLE: &str = "REALMGATE_CLIENT_SECRET";
+
+/// What is to be done, once the arguments are known to make sense.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) client: Client,
+    pub(super) question: Question,
+}
+
+/// # Errors
+/// A sentence for the person who typed the arguments.
+pub(super) fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result<Plan, String> {
+    let client = client(args.client, secret_variable)?;
+    let question = question(args.question, &client.issuer)?;
+    Ok(Plan { client, question })
+}
+
+fn client(args: ClientArgs, secret_variable: Option<Secret>) -> Result<Client, String> {
+    let issuer = args.issuer.map_or_else(|| Issuer::parse(DEMO_ISSUER), Ok)?;
+    let client_id = with_demo(&issuer, args.client_id, DEMO_CLIENT, "--client-id")?;
+    let named = args.client_secret_file.as_deref().map(secret_file).transpose()?.or(secret_variable);
+    let is_demos_client = issuer.is_demo() && client_id == DEMO_CLIENT;
+    let secret = match named {
+        Some(secret) => secret,
+        None if is_demos_client => Secret::new(DEMO_SECRET),
+        None => {
+            return Err(format!("no client secret: name a file by --client-secret-file, or set {SECRET_VARIABLE}"));
+        }
+    };
+    let usual = if is_demos_client { AuthMethod::Post } else { AuthMethod::Basic };
+    let ca_certificates = match args.ca_certificate {
+        Some(path) => vec![(path.clone(), std::fs::read(&path).map_err(|error| unreadable(&path, &error))?)],
+        None => Vec::new(),
+    };
+    let http = Http::new(&Outbound { ca_certificates, ..Outbound::default() }).map_err(|fault| fault.to_string())?;
+    let auth_method = args.auth_method.unwrap_or(usual);
+    Ok(Client { http, clock: Clock::system(), issuer, client_id, secret, auth_method })
+}
+
+fn question(args: QuestionArgs, issuer: &Issuer) -> Result<Question, String> {
+    let login_hint = with_demo(issuer, args.login_hint, DEMO_USER, "--login-hint")?;
+    let binding_message = match args.binding_message {
+        Some(text) => Some(text).filter(|text| !text.is_empty()),
+        None => Some(code(&Random::system()).map_err(|fault| fault.to_string())?),
+    };
+    let user_code = args.user_code_file.as_deref().map(secret_file).transpose()?.or(args.user_code);
+    Ok(Question { login_hint, scope: args.scope, binding_message, requested_expiry: args.requested_expiry, user_code })
+}
+
+/// What was given, or what the demo has in its place.
+fn with_demo(issuer: &Issuer, value: Option<String>, demo: &str, flag: &str) -> Result<String, String> {
+    match value {
+        None if issuer.is_demo() => Ok(demo.to_owned()),
+        None => Err(format!("{flag} is missing (only the demo has one by default)")),
+        Some(value) if value.is_empty() => Err(format!("{flag} is empty")),
+        Some(value) => Ok(value),
+    }
+}
+
+/// A code that two people can compare: letters and digits that are neither read nor heard as one another.
+fn code(random: &Random) -> Result<String, crate::random::NoRandomness> {
+    const LETTERS: &[u8; 16] = b"ACDFHJKMPRTUWXYZ";
+    let bytes: [u8; 4] = random.bytes()?;
+    let letter = |byte: u8| char::from(LETTERS[usize::from(byte % 16)]);
+    let digit = |byte: u8| char::from(b'2' + byte % 8);
+    Ok(format!("{}{}-{}{}", letter(bytes[0]), letter(bytes[1]), digit(bytes[2]), digit(bytes[3])))
+}
+
+/// The text of a file without the line break at its end.
+fn secret_file(path: &Path) -> Result<Secret, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+    if text.is_empty() { Err(format!("{}: the file is empty", path.display())) } else { Ok(Secret::new(text)) }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_two_letters_and_two_digits() {
+        let random = Random::counting();
+        for _ in 0..200 {
+            let code = code(&random).unwrap();
+            let [a, b, dash, c, d] = code.as_bytes() else { panic!("{code}") };
+            assert!([a, b].iter().all(|letter| b"ACDFHJKMPRTUWXYZ".contains(letter)), "{code}");
+            assert!(*dash == b'-' && [c, d].iter().all(|digit| (b'2'..=b'9').contains(digit)), "{code}");
+        }
+    }
+}
