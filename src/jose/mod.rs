@@ -5,6 +5,7 @@ pub mod foreign;
 mod hmac;
 mod jws;
 mod remote;
+mod typed;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation};
@@ -15,6 +16,7 @@ pub use foreign::ForeignKeys;
 pub use hmac::HmacKey;
 pub use jws::{Jws, JwsAlgorithm};
 pub use remote::{PublicKeys, RemoteKeys};
+pub use typed::{public_members, sign_proof, sign_typed, sign_with_secret};
 
 use crate::{clock::Timestamp, keys::KeySet, keys::SigningKey};
 
