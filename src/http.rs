@@ -127,7 +127,7 @@ impl Http {
         // tried alone first, so that a fault is not taken for one of the trust roots
         Client::builder().tls_certs_only([]).no_proxy().identity(shown.clone()).build().map_err(setup)?;
         let sending = builder(outbound, None)?.identity(shown).build().map_err(setup)?;
-        Ok(Self { sending: Arc::new(OnceLock::from(Ok(sending))), ..Self::new(&Outbound::default())? })
+        Ok(Self { sending: Arc::new(OnceLock::from(Ok(sending))), ..Self::new(outbound)? })
     }
 
     pub fn get(&self, url: Url) -> RequestBuilder {

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::{client::AuthMethod, issuer::Issuer};
-use crate::{oauth::Scope, secret::Secret};
+use clap::ValueEnum;
+
+use super::issuer::Issuer;
+use crate::{keys::Algorithm, oauth::Scope, secret::Secret};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RequestArgs {
     #[command(flatten)]
     pub(super) client: ClientArgs,
+    #[command(flatten)]
+    pub(super) credentials: CredentialArgs,
     #[command(flatten)]
     pub(super) question: QuestionArgs,
     /// Print one JSON object a line for each change of state, the tokens last
@@ -28,15 +32,47 @@ pub(super) struct ClientArgs {
     /// Client to ask as [default with the demo: demo]
     #[arg(long, value_name = "ID")]
     pub(super) client_id: Option<String>,
+    /// Certificates to trust besides the usual ones
+    #[arg(long, value_name = "PEM")]
+    pub(super) ca_certificate: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How the client proves who it is")]
+pub(super) struct CredentialArgs {
     /// How the client authenticates [default: client_secret_basic]
     #[arg(long, value_enum, value_name = "METHOD")]
     pub(super) auth_method: Option<AuthMethod>,
     /// File that holds the client's secret
     #[arg(long, value_name = "FILE")]
     pub(super) client_secret_file: Option<PathBuf>,
-    /// Certificates to trust besides the usual ones
-    #[arg(long, value_name = "PEM")]
-    pub(super) ca_certificate: Option<PathBuf>,
+    /// The client's private key, as PEM: signs its assertions, and is its certificate's key
+    #[arg(long, value_name = "FILE")]
+    pub(super) private_key: Option<PathBuf>,
+    /// What --private-key signs with: PS256, RS256, ES256 or EdDSA [default: what the key is for; PS256 for RSA]
+    #[arg(long, value_name = "ALG", value_parser = algorithm)]
+    pub(super) signing_alg: Option<Algorithm>,
+    /// The `kid` of the key in the client's registration [default: none is sent]
+    #[arg(long, value_name = "KID")]
+    pub(super) key_id: Option<String>,
+    /// The client's certificate with its chain, as PEM, which the TLS connection shows
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate: Option<PathBuf>,
+    /// The certificate's private key, as PEM, where it is not --private-key
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate_key: Option<PathBuf>,
+}
+
+/// As the client's registration names them (`token_endpoint_auth_method`: RFC 7591 2, RFC 8705 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum AuthMethod {
+    ClientSecretBasic,
+    ClientSecretPost,
+    ClientSecretJwt,
+    PrivateKeyJwt,
+    TlsClientAuth,
+    SelfSignedTlsClientAuth,
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +104,10 @@ fn scope(text: &str) -> Result<String, String> {
         Ok(_) => Err("the scope is empty".into()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, String> {
+    text.parse().map_err(|()| format!("it is one of {}", Algorithm::ALL.map(Algorithm::as_str).join(", ")))
 }
 
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {

@@ -74,6 +74,14 @@ impl Client {
             token_endpoint: String,
             backchannel_authentication_endpoint: Option<String>,
             jwks_uri: String,
+            #[serde(default)]
+            mtls_endpoint_aliases: Aliases,
+        }
+        /// RFC 8705 5: where the same endpoints ask for a certificate.
+        #[derive(Default, Deserialize)]
+        struct Aliases {
+            token_endpoint: Option<String>,
+            backchannel_authentication_endpoint: Option<String>,
         }
         let address = self.issuer.below(".well-known/openid-configuration");
         let wrong = |what: String| Failure::Network(format!("{address}: {what}"));
@@ -88,7 +96,7 @@ impl Client {
             let said = answer.json::<Refusal>().ok().and_then(|refusal| refusal.error_description);
             return Err(wrong(said.map_or_else(|| status.to_string(), |said| format!("{status} ({said})"))));
         }
-        let metadata: Metadata = answer.json().map_err(|fault| wrong(fault.to_string()))?;
+        let mut metadata: Metadata = answer.json().map_err(|fault| wrong(fault.to_string()))?;
         if metadata.issuer != self.issuer.text {
             return Err(wrong(format!("it speaks for {}, not for {}", metadata.issuer, self.issuer.text)));
         }
@@ -96,6 +104,12 @@ impl Client {
             Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && !self.issuer.is_encrypted()) => Ok(url),
             _ => Err(wrong(format!("its {name} is no https address"))),
         };
+        if self.certificate.is_some() {
+            let aliases = metadata.mtls_endpoint_aliases;
+            metadata.token_endpoint = aliases.token_endpoint.unwrap_or(metadata.token_endpoint);
+            metadata.backchannel_authentication_endpoint =
+                aliases.backchannel_authentication_endpoint.or(metadata.backchannel_authentication_endpoint);
+        }
         let Some(backchannel) = &metadata.backchannel_authentication_endpoint else {
             return Err(wrong("it has no backchannel_authentication_endpoint: CIBA is not offered there".into()));
         };

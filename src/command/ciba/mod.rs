@@ -2,16 +2,18 @@
 //! verifies the tokens and says by its exit code how it ended. It works with any provider of CIBA; without flags it talks
 //! to the running demo.
 //!
-//! `arguments` and `plan` are what was typed and what it means; `client`, `issuer`, `ask` and `wait` speak the protocol,
-//! `verify` judges the tokens, `show` is all that is seen.
+//! `arguments` and `plan` are what was typed and what it means; `client`, `authentication`, `issuer`, `ask` and `wait` speak
+//! the protocol, `verify` judges the tokens, `show` is all that is seen.
 
 mod arguments;
 mod ask;
+mod authentication;
 mod client;
 mod failure;
 mod issuer;
 mod plan;
 mod show;
+mod signer;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -1,12 +1,13 @@
 //! What is to be done, made of the flags: whether they make sense together, and what stands in for those that were not given.
 //! Nothing is sent here.
 
-use std::{io, path::Path};
+mod credentials;
+mod files;
 
 use super::{
-    arguments::{ClientArgs, QuestionArgs, RequestArgs},
+    arguments::{AuthMethod, ClientArgs, CredentialArgs, QuestionArgs, RequestArgs},
     ask::Question,
-    client::{AuthMethod, Client},
+    client::Client,
     issuer::Issuer,
 };
 use crate::{
@@ -32,31 +33,39 @@ pub(super) struct Plan {
 /// # Errors
 /// A sentence for the person who typed the arguments.
 pub(super) fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result<Plan, String> {
-    let client = client(args.client, secret_variable)?;
+    let client = client(args.client, &args.credentials, secret_variable)?;
     let question = question(args.question, &client.issuer)?;
     Ok(Plan { client, question })
 }
 
-fn client(args: ClientArgs, secret_variable: Option<Secret>) -> Result<Client, String> {
+fn client(args: ClientArgs, credentials: &CredentialArgs, secret_variable: Option<Secret>) -> Result<Client, String> {
     let issuer = args.issuer.map_or_else(|| Issuer::parse(DEMO_ISSUER), Ok)?;
     let client_id = with_demo(&issuer, args.client_id, DEMO_CLIENT, "--client-id")?;
-    let named = args.client_secret_file.as_deref().map(secret_file).transpose()?.or(secret_variable);
-    let is_demos_client = issuer.is_demo() && client_id == DEMO_CLIENT;
-    let secret = match named {
-        Some(secret) => secret,
-        None if is_demos_client => Secret::new(DEMO_SECRET),
-        None => {
-            return Err(format!("no client secret: name a file by --client-secret-file, or set {SECRET_VARIABLE}"));
-        }
+    let (usual, demos) = if issuer.is_demo() && client_id == DEMO_CLIENT {
+        (AuthMethod::ClientSecretPost, Some(Secret::new(DEMO_SECRET)))
+    } else {
+        (AuthMethod::ClientSecretBasic, None)
     };
-    let usual = if is_demos_client { AuthMethod::Post } else { AuthMethod::Basic };
+    let known = credentials::known(credentials, usual, secret_variable, demos)?;
     let ca_certificates = match args.ca_certificate {
-        Some(path) => vec![(path.clone(), std::fs::read(&path).map_err(|error| unreadable(&path, &error))?)],
+        Some(path) => vec![(path.clone(), files::read(&path)?)],
         None => Vec::new(),
     };
-    let http = Http::new(&Outbound { ca_certificates, ..Outbound::default() }).map_err(|fault| fault.to_string())?;
-    let auth_method = args.auth_method.unwrap_or(usual);
-    Ok(Client { http, clock: Clock::system(), issuer, client_id, secret, auth_method })
+    let outbound = Outbound { ca_certificates, ..Outbound::default() };
+    let mut http = Http::new(&outbound).map_err(|fault| fault.to_string())?;
+    if let Some(certificate) = &known.certificate {
+        http = Http::with_identity(&outbound, certificate.identity.reveal().as_bytes())
+            .map_err(|fault| format!("--certificate: {fault}"))?;
+    }
+    Ok(Client {
+        http,
+        clock: Clock::system(),
+        random: Random::system(),
+        issuer,
+        client_id,
+        credentials: known.credentials,
+        certificate: known.certificate.map(|certificate| certificate.digest),
+    })
 }
 
 fn question(args: QuestionArgs, issuer: &Issuer) -> Result<Question, String> {
@@ -65,7 +74,7 @@ fn question(args: QuestionArgs, issuer: &Issuer) -> Result<Question, String> {
         Some(text) => Some(text).filter(|text| !text.is_empty()),
         None => Some(code(&Random::system()).map_err(|fault| fault.to_string())?),
     };
-    let user_code = args.user_code_file.as_deref().map(secret_file).transpose()?.or(args.user_code);
+    let user_code = args.user_code_file.as_deref().map(files::secret).transpose()?.or(args.user_code);
     Ok(Question { login_hint, scope: args.scope, binding_message, requested_expiry: args.requested_expiry, user_code })
 }
 
@@ -86,17 +95,6 @@ fn code(random: &Random) -> Result<String, crate::random::NoRandomness> {
     let letter = |byte: u8| char::from(LETTERS[usize::from(byte % 16)]);
     let digit = |byte: u8| char::from(b'2' + byte % 8);
     Ok(format!("{}{}-{}{}", letter(bytes[0]), letter(bytes[1]), digit(bytes[2]), digit(bytes[3])))
-}
-
-/// The text of a file without the line break at its end.
-fn secret_file(path: &Path) -> Result<Secret, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-    if text.is_empty() { Err(format!("{}: the file is empty", path.display())) } else { Ok(Secret::new(text)) }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", path.display())
 }
 
 #[cfg(test)]

@@ -1,0 +1,228 @@
+//! What the flags mean, and which of them make no sense.
+
+use std::path::Path;
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: Args,
+}
+
+/// What the arguments mean, or the exit code and the sentence.
+fn parse(arguments: &[&str], variable: Option<&str>) -> Result<Plan, (u8, String)> {
+    let cli = Cli::try_parse_from(["ciba", "request"].iter().chain(arguments))
+        .map_err(|error| (u8::try_from(error.exit_code()).unwrap(), error.to_string()))?;
+    let Command::Request(args) = cli.args.command;
+    plan(*args, variable.map(Secret::new)).map_err(|fault| (USAGE, fault))
+}
+
+/// A folder with files of each kind: `secret`, keys by their algorithm, and `client.pem` with `client.key`.
+fn files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("secret", "s3cret\n");
+    write("empty", "\n");
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+        write(&format!("{algorithm}.key"), SigningKey::generate(algorithm).unwrap().1.reveal());
+    }
+    let certified = rcgen::generate_simple_self_signed(["till.example".into()]).unwrap();
+    write("client.pem", &certified.cert.pem());
+    write("client.key", &certified.signing_key.serialize_pem());
+    let p384 = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    write("p384.key", &p384.serialize_pem());
+    folder
+}
+
+/// The words of a line; `DIR` is the folder.
+fn words(folder: &Path, line: &str) -> Vec<String> {
+    line.split(' ').filter(|word| !word.is_empty()).map(|word| word.replace("DIR", folder.to_str().unwrap())).collect()
+}
+
+fn parse_line(folder: &Path, line: &str, variable: Option<&str>) -> Result<Plan, (u8, String)> {
+    let words = words(folder, line);
+    parse(&words.iter().map(String::as_str).collect::<Vec<_>>(), variable)
+}
+
+#[test]
+fn exit_2_table_of_argument_mistakes() {
+    let other = "--issuer=https://id.example.com/shop";
+    let table: &[(&[&str], &str)] = &[
+        (&["--issuer=shop"], "relative URL"),
+        (&["--issuer=https://h/x?y"], "no query"),
+        (&["--requested-expiry=0"], "0 is not in"),
+        (&["--requested-expiry=soon"], "invalid digit"),
+        (&["--auth-method=none"], "client_secret_basic, client_secret_post"),
+        (&["--signing-alg=HS256"], "it is one of RS256, PS256, ES256, EdDSA"),
+        (&["--scope=a\tb"], "malformed"),
+        (&["--scope="], "the scope is empty"),
+        (&["--user-code=1", "--user-code-file=f"], "cannot be used with"),
+        (&["--client-secret=x"], "unexpected argument"),
+        (&["--client-secret-file=/nowhere/secret"], "/nowhere/secret"),
+        (&["--user-code-file=/nowhere/code"], "/nowhere/code"),
+        (&["--ca-certificate=/nowhere/ca.pem"], "/nowhere/ca.pem"),
+        (&["--login-hint="], "--login-hint is empty"),
+        (&["--client-id=till"], "no client secret"),
+        (&[other], "--client-id is missing"),
+        (&[other, "--client-id=till"], "no client secret"),
+        (&[other, "--client-id=demo", "--login-hint=alice"], "no client secret"),
+    ];
+    for (arguments, expected) in table {
+        let (code, fault) = parse(arguments, None).map(drop).unwrap_err();
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(fault.contains(expected), "{arguments:?}: {fault}");
+    }
+    let (_, fault) = parse(&[other, "--client-id=till"], Some("a secret")).map(drop).unwrap_err();
+    assert!(fault.contains("--login-hint is missing"), "{fault}");
+}
+
+#[test]
+fn exit_2_table_of_credentials_that_make_no_sense() {
+    let table = [
+        ("--auth-method=private_key_jwt", "--auth-method private_key_jwt needs --private-key"),
+        (
+            "--auth-method=private_key_jwt --private-key=DIR/ES256.key --client-secret-file=DIR/secret",
+            "--client-secret-file has no use with --auth-method private_key_jwt: leave one of the two out",
+        ),
+        (
+            "--auth-method=tls_client_auth --client-secret-file=DIR/secret",
+            "--client-secret-file has no use with --auth-method tls_client_auth",
+        ),
+        ("--auth-method=tls_client_auth", "--auth-method tls_client_auth needs --certificate"),
+        (
+            "--auth-method=self_signed_tls_client_auth --private-key=DIR/client.key",
+            "--auth-method self_signed_tls_client_auth needs --certificate",
+        ),
+        ("--certificate=DIR/client.pem", "--certificate needs its private key: name it by --private-key"),
+        ("--certificate-key=DIR/client.key", "--certificate-key is the key of --certificate, which is missing"),
+        (
+            "--private-key=DIR/ES256.key",
+            "--private-key has no use with --auth-method client_secret_post: add --auth-method private_key_jwt",
+        ),
+        (
+            "--private-key=DIR/ES256.key --certificate=DIR/client.pem --certificate-key=DIR/client.key",
+            "--private-key has no use with",
+        ),
+        ("--signing-alg=ES256", "--signing-alg has no use here: nothing is signed"),
+        ("--key-id=one --auth-method=client_secret_jwt", "--key-id has no use here: nothing is signed"),
+        (
+            "--auth-method=private_key_jwt --private-key=DIR/RS256.key --signing-alg=ES256",
+            "--signing-alg ES256: DIR/RS256.key holds another kind of key",
+        ),
+        ("--auth-method=private_key_jwt --private-key=DIR/p384.key", "DIR/p384.key: nothing can be signed with a key"),
+        ("--auth-method=private_key_jwt --private-key=DIR/secret", "DIR/secret: it is not a PEM file"),
+        ("--auth-method=private_key_jwt --private-key=/nowhere/key", "/nowhere/key: No such file"),
+        ("--certificate=DIR/client.key --private-key=DIR/client.key", "DIR/client.key: it holds no certificate"),
+        ("--certificate=/nowhere/pem --private-key=DIR/client.key", "/nowhere/pem: No such file"),
+        (
+            "--certificate=DIR/client.pem --private-key=DIR/ES256.key",
+            "--certificate: the outgoing connections cannot be set up: the private key is not the certificate's",
+        ),
+        ("--client-secret-file=DIR/empty", "DIR/empty: the file is empty"),
+    ];
+    let folder = files();
+    for (line, expected) in table {
+        let (code, fault) = parse_line(folder.path(), line, None).map(drop).unwrap_err();
+        let fault = fault.replace(folder.path().to_str().unwrap(), "DIR");
+        assert_eq!(code, 2, "{line}");
+        assert!(fault.starts_with(expected), "{line}: {fault}");
+    }
+}
+
+#[test]
+fn table_of_credentials() {
+    let table = [
+        ("--auth-method=client_secret_basic", "Basic(\"demo-secret\")", None),
+        ("--auth-method=client_secret_jwt", "SecretJwt(\"demo-secret\")", None),
+        ("--auth-method=client_secret_post --client-secret-file=DIR/secret", "Post(\"s3cret\")", None),
+        ("--auth-method=private_key_jwt --private-key=DIR/RS256.key", "PrivateKeyJwt(PS256, None)", None),
+        (
+            "--auth-method=private_key_jwt --private-key=DIR/RS256.key --signing-alg=RS256 --key-id=one",
+            "PrivateKeyJwt(RS256, Some(\"one\"))",
+            None,
+        ),
+        ("--auth-method=private_key_jwt --private-key=DIR/ES256.key", "PrivateKeyJwt(ES256, None)", None),
+        ("--auth-method=private_key_jwt --private-key=DIR/EdDSA.key", "PrivateKeyJwt(EdDSA, None)", None),
+        (
+            "--auth-method=tls_client_auth --certificate=DIR/client.pem --private-key=DIR/client.key",
+            "Certificate",
+            Some("client.pem"),
+        ),
+        (
+            "--auth-method=self_signed_tls_client_auth --certificate=DIR/client.pem --private-key=DIR/client.key",
+            "Certificate",
+            Some("client.pem"),
+        ),
+        (
+            "--auth-method=private_key_jwt --private-key=DIR/EdDSA.key --certificate=DIR/client.pem \
+             --certificate-key=DIR/client.key",
+            "PrivateKeyJwt(EdDSA, None)",
+            Some("client.pem"),
+        ),
+        ("--certificate=DIR/client.pem --private-key=DIR/client.key", "Post(\"demo-secret\")", Some("client.pem")),
+    ];
+    let folder = files();
+    for (line, expected, certificate) in table {
+        let Plan { client, .. } =
+            parse_line(folder.path(), line, None).unwrap_or_else(|fault| panic!("{line}: {fault:?}"));
+        assert_eq!(described(&client.credentials), expected, "{line}");
+        let digest = certificate.map(|name| digest(&folder.path().join(name)));
+        assert_eq!(client.certificate, digest, "{line}");
+    }
+    let variable = Some("not for a key");
+    let line = "--auth-method=private_key_jwt --private-key=DIR/ES256.key";
+    let Plan { client, .. } = parse_line(folder.path(), line, variable).unwrap();
+    assert_eq!(described(&client.credentials), "PrivateKeyJwt(ES256, None)", "the variable may be set for other runs");
+}
+
+fn described(credentials: &Credentials) -> String {
+    match credentials {
+        Credentials::Basic(secret) => format!("Basic({:?})", secret.reveal()),
+        Credentials::Post(secret) => format!("Post({:?})", secret.reveal()),
+        Credentials::SecretJwt(secret) => format!("SecretJwt({:?})", secret.reveal()),
+        Credentials::PrivateKeyJwt(signer) => {
+            format!("PrivateKeyJwt({}, {:?})", signer.key.algorithm(), signer.key_id)
+        }
+        Credentials::Certificate => "Certificate".to_owned(),
+    }
+}
+
+/// The certificate's SHA-256 as `x5t#S256` has it.
+fn digest(path: &Path) -> String {
+    use rustls_pki_types::{CertificateDer, pem::PemObject};
+    let der = CertificateDer::from_pem_file(path).unwrap();
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der))
+}
+
+#[test]
+fn without_arguments_it_is_the_demo() {
+    let Plan { client, question } = parse(&[], None).unwrap();
+    assert_eq!(client.issuer.text, "http://127.0.0.1:8080/master");
+    assert_eq!((client.client_id.as_str(), described(&client.credentials).as_str()), ("demo", "Post(\"demo-secret\")"));
+    assert_eq!((question.login_hint.as_str(), question.scope.as_str()), ("alice", "openid profile"));
+    assert_eq!(question.binding_message.unwrap().len(), 5);
+
+    let Plan { client, question } =
+        parse(&["--issuer=http://localhost:9090/master", "--binding-message="], None).unwrap();
+    assert_eq!(described(&client.credentials), "Post(\"demo-secret\")", "the demo on another port");
+    assert_eq!(question.binding_message, None);
+}
+
+#[test]
+fn a_secret_that_is_named_wins_over_the_demos() {
+    let Plan { client, .. } = parse(&[], Some("from the environment")).unwrap();
+    assert_eq!(described(&client.credentials), "Post(\"from the environment\")", "the demo's client is registered so");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    for (written, expected) in [("s3cret\n", "s3cret"), ("s3cret\r\n", "s3cret"), (" a b ", " a b "), ("a\n\n", "a\n")]
+    {
+        std::fs::write(&file, written).unwrap();
+        let Plan { client, .. } =
+            parse(&["--client-secret-file", file.to_str().unwrap()], Some("not this one")).unwrap();
+        assert_eq!(described(&client.credentials), format!("Post({expected:?})"));
+    }
+}
