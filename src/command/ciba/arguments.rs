@@ -46,7 +46,7 @@ pub(super) struct CredentialArgs {
     /// File that holds the client's secret
     #[arg(long, value_name = "FILE")]
     pub(super) client_secret_file: Option<PathBuf>,
-    /// The client's private key, as PEM: signs its assertions, and is its certificate's key
+    /// The client's private key, as PEM: signs its assertions and requests, and is its certificate's key
     #[arg(long, value_name = "FILE")]
     pub(super) private_key: Option<PathBuf>,
     /// What --private-key signs with: PS256, RS256, ES256 or EdDSA [default: what the key is for; PS256 for RSA]
@@ -55,6 +55,9 @@ pub(super) struct CredentialArgs {
     /// The `kid` of the key in the client's registration [default: none is sent]
     #[arg(long, value_name = "KID")]
     pub(super) key_id: Option<String>,
+    /// Sign the authentication request with --private-key
+    #[arg(long)]
+    pub(super) signed: bool,
     /// The client's certificate with its chain, as PEM, which the TLS connection shows
     #[arg(long, value_name = "FILE")]
     pub(super) certificate: Option<PathBuf>,
@@ -81,12 +84,24 @@ pub(super) struct QuestionArgs {
     /// Person to ask [default with the demo: alice]
     #[arg(long, value_name = "HINT")]
     pub(super) login_hint: Option<String>,
+    /// A token that says whom to ask, or @ and the file that holds it
+    #[arg(long, value_name = "TOKEN|@FILE", conflicts_with = "login_hint")]
+    pub(super) login_hint_token: Option<String>,
+    /// An ID token of the person to ask, or @ and the file that holds it
+    #[arg(long, value_name = "TOKEN|@FILE", conflicts_with_all = ["login_hint", "login_hint_token"])]
+    pub(super) id_token_hint: Option<String>,
     /// What to ask for
     #[arg(long, default_value = "openid profile", value_parser = scope)]
     pub(super) scope: String,
+    /// What to ask for in detail (RFC 9396): a JSON array, or @ and the file that holds it
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(super) authorization_details: Option<String>,
     /// Text that the person sees with the request; "" for none [default: a new code such as KX-42]
     #[arg(long, value_name = "TEXT")]
     pub(super) binding_message: Option<String>,
+    /// How the person should sign in, best first
+    #[arg(long, value_name = "VALUES")]
+    pub(super) acr_values: Option<String>,
     /// After how many seconds the request should expire
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) requested_expiry: Option<u32>,

@@ -1,12 +1,13 @@
 //! Who asks: a registered client, and how its forms are sent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
 use super::{
     authentication::{Credentials, Proof},
     issuer::Issuer,
+    signer::Signer,
 };
 use crate::{
     clock::Clock,
@@ -26,6 +27,8 @@ pub(super) struct Client {
     pub(super) issuer: Issuer,
     pub(super) client_id: String,
     pub(super) credentials: Credentials,
+    /// Signs the authentication request, where that is to be signed.
+    pub(super) request_signer: Option<Arc<Signer>>,
     /// The digest of the certificate that its TLS connections show (RFC 8705 3.1: `x5t#S256`).
     pub(super) certificate: Option<String>,
 }

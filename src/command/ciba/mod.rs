@@ -2,8 +2,8 @@
 //! verifies the tokens and says by its exit code how it ended. It works with any provider of CIBA; without flags it talks
 //! to the running demo.
 //!
-//! `arguments` and `plan` are what was typed and what it means; `client`, `authentication`, `issuer`, `ask` and `wait` speak
-//! the protocol, `verify` judges the tokens, `show` is all that is seen.
+//! `arguments` and `plan` are what was typed and what it means; `client`, `authentication`, `issuer`, `ask`, `request_object`
+//! and `wait` speak the protocol, `verify` judges the tokens, `show` is all that is seen.
 
 mod arguments;
 mod ask;
@@ -12,6 +12,7 @@ mod client;
 mod failure;
 mod issuer;
 mod plan;
+mod request_object;
 mod show;
 mod signer;
 #[cfg(test)]

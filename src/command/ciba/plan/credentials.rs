@@ -16,6 +16,8 @@ use crate::{
 /// What the client is known by.
 pub(super) struct Known {
     pub(super) credentials: Credentials,
+    /// Signs the authentication request.
+    pub(super) request_signer: Option<Arc<Signer>>,
     pub(super) certificate: Option<Certificate>,
 }
 
@@ -47,6 +49,7 @@ pub(super) fn known(
         Some(path) if signs(args, method) => Some(Arc::new(signer(args, path)?)),
         _ => None,
     };
+    let request_signer = signer.clone().filter(|_| args.signed);
     let credentials = match (method, signer) {
         (AuthMethod::ClientSecretBasic, _) => Credentials::Basic(secret()?),
         (AuthMethod::ClientSecretPost, _) => Credentials::Post(secret()?),
@@ -55,7 +58,7 @@ pub(super) fn known(
         (AuthMethod::PrivateKeyJwt, None) => return Err(needs_key("--auth-method private_key_jwt")),
         (AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth, _) => Credentials::Certificate,
     };
-    Ok(Known { credentials, certificate: certificate(args)? })
+    Ok(Known { credentials, request_signer, certificate: certificate(args)? })
 }
 
 /// Flags that make no sense together, in a sentence with the remedy.
@@ -68,7 +71,9 @@ fn contradiction(args: &CredentialArgs, method: AuthMethod) -> Option<String> {
     let is_tls = matches!(method, AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth);
     let signs = signs(args, method);
     let certifies = args.certificate.is_some() && args.certificate_key.is_none();
-    let unused = |flag: &str| format!("{flag} has no use here: nothing is signed; add --auth-method private_key_jwt");
+    let unused = |flag: &str| {
+        format!("{flag} has no use here: nothing is signed; add --signed, or --auth-method private_key_jwt")
+    };
 
     let table = [
         (
@@ -85,9 +90,12 @@ fn contradiction(args: &CredentialArgs, method: AuthMethod) -> Option<String> {
             "--certificate-key is the key of --certificate, which is missing".to_owned(),
         ),
         (method == AuthMethod::PrivateKeyJwt && args.private_key.is_none(), needs_key(&method_flag)),
+        (args.signed && args.private_key.is_none(), needs_key("--signed")),
         (
             args.private_key.is_some() && !signs && !certifies,
-            format!("--private-key has no use with {method_flag}: add --auth-method private_key_jwt, or --certificate"),
+            format!(
+                "--private-key has no use with {method_flag}: add --signed or --certificate, or choose private_key_jwt"
+            ),
         ),
         (args.signing_alg.is_some() && !signs, unused("--signing-alg")),
         (args.key_id.is_some() && !signs, unused("--key-id")),
@@ -96,8 +104,8 @@ fn contradiction(args: &CredentialArgs, method: AuthMethod) -> Option<String> {
 }
 
 /// Whether anything is signed with the private key.
-fn signs(_args: &CredentialArgs, method: AuthMethod) -> bool {
-    method == AuthMethod::PrivateKeyJwt
+fn signs(args: &CredentialArgs, method: AuthMethod) -> bool {
+    args.signed || method == AuthMethod::PrivateKeyJwt
 }
 
 fn needs_key(flag: &str) -> String {

@@ -31,7 +31,7 @@ pub(super) fn certificate(path: &Path) -> Result<(Vec<u8>, String), String> {
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
+pub(super) fn text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
 }
 

@@ -3,9 +3,10 @@
 
 mod credentials;
 mod files;
+mod question;
 
 use super::{
-    arguments::{AuthMethod, ClientArgs, CredentialArgs, QuestionArgs, RequestArgs},
+    arguments::{AuthMethod, ClientArgs, CredentialArgs, RequestArgs},
     ask::Question,
     client::Client,
     issuer::Issuer,
@@ -20,7 +21,6 @@ use crate::{
 const DEMO_ISSUER: &str = "http://127.0.0.1:8080/master";
 const DEMO_CLIENT: &str = "demo";
 const DEMO_SECRET: &str = "demo-secret";
-const DEMO_USER: &str = "alice";
 pub(super) const SECRET_VARIABLE: &str = "REALMGATE_CLIENT_SECRET";
 
 /// What is to be done, once the arguments are known to make sense.
@@ -34,7 +34,7 @@ pub(super) struct Plan {
 /// A sentence for the person who typed the arguments.
 pub(super) fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result<Plan, String> {
     let client = client(args.client, &args.credentials, secret_variable)?;
-    let question = question(args.question, &client.issuer)?;
+    let question = question::question(args.question, &client.issuer)?;
     Ok(Plan { client, question })
 }
 
@@ -64,18 +64,9 @@ fn client(args: ClientArgs, credentials: &CredentialArgs, secret_variable: Optio
         issuer,
         client_id,
         credentials: known.credentials,
+        request_signer: known.request_signer,
         certificate: known.certificate.map(|certificate| certificate.digest),
     })
-}
-
-fn question(args: QuestionArgs, issuer: &Issuer) -> Result<Question, String> {
-    let login_hint = with_demo(issuer, args.login_hint, DEMO_USER, "--login-hint")?;
-    let binding_message = match args.binding_message {
-        Some(text) => Some(text).filter(|text| !text.is_empty()),
-        None => Some(code(&Random::system()).map_err(|fault| fault.to_string())?),
-    };
-    let user_code = args.user_code_file.as_deref().map(files::secret).transpose()?.or(args.user_code);
-    Ok(Question { login_hint, scope: args.scope, binding_message, requested_expiry: args.requested_expiry, user_code })
 }
 
 /// What was given, or what the demo has in its place.
@@ -85,30 +76,5 @@ fn with_demo(issuer: &Issuer, value: Option<String>, demo: &str, flag: &str) -> 
         None => Err(format!("{flag} is missing (only the demo has one by default)")),
         Some(value) if value.is_empty() => Err(format!("{flag} is empty")),
         Some(value) => Ok(value),
-    }
-}
-
-/// A code that two people can compare: letters and digits that are neither read nor heard as one another.
-fn code(random: &Random) -> Result<String, crate::random::NoRandomness> {
-    const LETTERS: &[u8; 16] = b"ACDFHJKMPRTUWXYZ";
-    let bytes: [u8; 4] = random.bytes()?;
-    let letter = |byte: u8| char::from(LETTERS[usize::from(byte % 16)]);
-    let digit = |byte: u8| char::from(b'2' + byte % 8);
-    Ok(format!("{}{}-{}{}", letter(bytes[0]), letter(bytes[1]), digit(bytes[2]), digit(bytes[3])))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_two_letters_and_two_digits() {
-        let random = Random::counting();
-        for _ in 0..200 {
-            let code = code(&random).unwrap();
-            let [a, b, dash, c, d] = code.as_bytes() else { panic!("{code}") };
-            assert!([a, b].iter().all(|letter| b"ACDFHJKMPRTUWXYZ".contains(letter)), "{code}");
-            assert!(*dash == b'-' && [c, d].iter().all(|digit| (b'2'..=b'9').contains(digit)), "{code}");
-        }
     }
 }

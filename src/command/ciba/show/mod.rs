@@ -20,7 +20,7 @@ use self::{
     text::{clean, table},
 };
 use super::{
-    ask::{Accepted, Question},
+    ask::{Accepted, Hint, Question},
     client::Client,
     failure::{Failure, Refusal},
 };
@@ -56,7 +56,12 @@ impl<'a> Show<'a> {
 
     /// Who is asked, before anything is sent.
     pub(super) fn start(&mut self, client: &Client, question: &Question) {
-        let (hint, issuer, id) = (clean(&question.login_hint), &client.issuer.text, clean(&client.client_id));
+        let (issuer, id) = (&client.issuer.text, clean(&client.client_id));
+        let hint = match &question.hint {
+            Hint::Login(hint) => clean(hint),
+            Hint::LoginToken(_) => "whom the login hint token means".to_owned(),
+            Hint::IdToken(_) => "whom the ID token is about".to_owned(),
+        };
         self.say(&format!("Asking {hint} at {issuer} (client {id})"));
         if !client.issuer.is_encrypted() && !client.issuer.is_loopback() {
             self.say("Warning: this is plain HTTP; the client's secret and the tokens can be read on the way");

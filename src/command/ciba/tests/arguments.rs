@@ -65,6 +65,16 @@ fn exit_2_table_of_argument_mistakes() {
         (&["--user-code-file=/nowhere/code"], "/nowhere/code"),
         (&["--ca-certificate=/nowhere/ca.pem"], "/nowhere/ca.pem"),
         (&["--login-hint="], "--login-hint is empty"),
+        (&["--login-hint=a", "--id-token-hint=b"], "cannot be used with"),
+        (&["--login-hint=a", "--login-hint-token=b"], "cannot be used with"),
+        (&["--login-hint-token=a", "--id-token-hint=b"], "cannot be used with"),
+        (&["--login-hint-token=@/nowhere/token"], "/nowhere/token"),
+        (&["--id-token-hint="], "--id-token-hint is empty"),
+        (&["--authorization-details=[{]"], "--authorization-details is not JSON: "),
+        (&["--authorization-details={\"type\":\"payment\"}"], "must be an array of objects, each with a type"),
+        (&["--authorization-details=[]"], "must be an array"),
+        (&["--authorization-details=[{\"type\":1}]"], "must be an array"),
+        (&["--authorization-details=@/nowhere/details"], "/nowhere/details"),
         (&["--client-id=till"], "no client secret"),
         (&[other], "--client-id is missing"),
         (&[other, "--client-id=till"], "no client secret"),
@@ -83,6 +93,11 @@ fn exit_2_table_of_argument_mistakes() {
 fn exit_2_table_of_credentials_that_make_no_sense() {
     let table = [
         ("--auth-method=private_key_jwt", "--auth-method private_key_jwt needs --private-key"),
+        ("--signed", "--signed needs --private-key"),
+        (
+            "--signed --auth-method=tls_client_auth --certificate=DIR/client.pem --certificate-key=DIR/client.key",
+            "--signed needs --private-key",
+        ),
         (
             "--auth-method=private_key_jwt --private-key=DIR/ES256.key --client-secret-file=DIR/secret",
             "--client-secret-file has no use with --auth-method private_key_jwt: leave one of the two out",
@@ -100,7 +115,7 @@ fn exit_2_table_of_credentials_that_make_no_sense() {
         ("--certificate-key=DIR/client.key", "--certificate-key is the key of --certificate, which is missing"),
         (
             "--private-key=DIR/ES256.key",
-            "--private-key has no use with --auth-method client_secret_post: add --auth-method private_key_jwt",
+            "--private-key has no use with --auth-method client_secret_post: add --signed or --certificate, or choose",
         ),
         (
             "--private-key=DIR/ES256.key --certificate=DIR/client.pem --certificate-key=DIR/client.key",
@@ -178,6 +193,39 @@ fn table_of_credentials() {
     assert_eq!(described(&client.credentials), "PrivateKeyJwt(ES256, None)", "the variable may be set for other runs");
 }
 
+#[test]
+fn table_of_questions() {
+    let folder = files();
+    std::fs::write(folder.path().join("token"), "a.b.c\n").unwrap();
+    std::fs::write(folder.path().join("details"), "[\n  {\"type\": \"payment\"}\n]\n").unwrap();
+    let question = |line: &str| parse_line(folder.path(), line, None).unwrap().question;
+    for (line, hint) in [
+        ("--login-hint=bob", Hint::Login("bob".into())),
+        ("--login-hint-token=a.b", Hint::LoginToken("a.b".into())),
+        ("--login-hint-token=@DIR/token", Hint::LoginToken("a.b.c".into())),
+        ("--id-token-hint=a.b", Hint::IdToken("a.b".into())),
+        ("--id-token-hint=@DIR/token", Hint::IdToken("a.b.c".into())),
+    ] {
+        assert_eq!(question(line).hint, hint, "{line}");
+    }
+    let asked = question("--acr-values=high --authorization-details=@DIR/details");
+    assert_eq!(asked.acr_values.as_deref(), Some("high"));
+    assert_eq!(asked.authorization_details, Some(json!([{"type": "payment"}])));
+    let asked = question("--authorization-details=[{\"type\":\"payment\",\"amount\":7}]");
+    assert_eq!(asked.authorization_details, Some(json!([{"type": "payment", "amount": 7}])));
+}
+
+#[test]
+fn one_key_signs_assertions_and_requests() {
+    let folder = files();
+    let signer = |line: &str| parse_line(folder.path(), line, None).unwrap().client.request_signer;
+    let key = "--private-key=DIR/RS256.key";
+    assert!(signer(&format!("{key} --auth-method=private_key_jwt")).is_none());
+    let signed = signer(&format!("{key} --signed --key-id=one")).unwrap();
+    assert_eq!((signed.key.algorithm(), signed.key_id.as_deref()), (Algorithm::PS256, Some("one")));
+    assert!(signer(&format!("{key} --signed --auth-method=private_key_jwt")).is_some());
+}
+
 fn described(credentials: &Credentials) -> String {
     match credentials {
         Credentials::Basic(secret) => format!("Basic({:?})", secret.reveal()),
@@ -202,7 +250,7 @@ fn without_arguments_it_is_the_demo() {
     let Plan { client, question } = parse(&[], None).unwrap();
     assert_eq!(client.issuer.text, "http://127.0.0.1:8080/master");
     assert_eq!((client.client_id.as_str(), described(&client.credentials).as_str()), ("demo", "Post(\"demo-secret\")"));
-    assert_eq!((question.login_hint.as_str(), question.scope.as_str()), ("alice", "openid profile"));
+    assert_eq!((&question.hint, question.scope.as_str()), (&Hint::Login("alice".into()), "openid profile"));
     assert_eq!(question.binding_message.unwrap().len(), 5);
 
     let Plan { client, question } =

@@ -16,7 +16,14 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use warp::Filter;
 
-use super::{ask::Question, authentication::Credentials, client::Client, issuer::Issuer, signer::Signer, *};
+use super::{
+    ask::{Hint, Question},
+    authentication::Credentials,
+    client::Client,
+    issuer::Issuer,
+    signer::Signer,
+    *,
+};
 use crate::{
     clock::{Clock, Timestamp},
     http::{Http, Outbound},
@@ -194,14 +201,17 @@ impl World {
             issuer: Issuer::parse(&self.issuer).unwrap(),
             client_id: "till".into(),
             credentials: Credentials::Basic(Secret::new("a secret")),
+            request_signer: None,
             certificate: None,
         };
         let question = Question {
-            login_hint: "alice".into(),
+            hint: Hint::Login("alice".into()),
             scope: "openid profile".into(),
             binding_message: Some("KX-42".into()),
             requested_expiry: None,
             user_code: None,
+            acr_values: None,
+            authorization_details: None,
         };
         Plan { client, question }
     }

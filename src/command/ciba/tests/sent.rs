@@ -144,3 +144,77 @@ async fn without_aliases_a_certificate_goes_to_the_usual_endpoints() {
     assert_eq!(world.run_plan(&plan, true).await.code, 0);
     assert_eq!((world.sent("/shop/ask").len(), world.sent("/shop/token").len()), (1, 2));
 }
+
+/// Every parameter that there is.
+fn everything(question: &mut Question) {
+    question.requested_expiry = Some(60);
+    question.user_code = Some(Secret::new("4711"));
+    question.acr_values = Some("high low".into());
+    question.authorization_details = Some(json!([{"type": "payment", "amount": "12.50"}]));
+}
+
+#[tokio::test]
+async fn every_parameter_of_a_plain_request() {
+    let world = world().await;
+    for (hint, name, value) in [
+        (Hint::Login("alice".into()), "login_hint", "alice"),
+        (Hint::LoginToken("a.b.c".into()), "login_hint_token", "a.b.c"),
+        (Hint::IdToken("a.b.c".into()), "id_token_hint", "a.b.c"),
+    ] {
+        let mut plan = world.plan();
+        everything(&mut plan.question);
+        plan.question.hint = hint;
+        world.run_plan(&plan, true).await;
+        let expected = [
+            ("scope", "openid profile"),
+            (name, value),
+            ("binding_message", "KX-42"),
+            ("requested_expiry", "60"),
+            ("user_code", "4711"),
+            ("acr_values", "high low"),
+            ("authorization_details", r#"[{"amount":"12.50","type":"payment"}]"#),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(world.sent("/shop/ask").last().unwrap().form(), expected.into());
+    }
+}
+
+#[tokio::test]
+async fn a_signed_request_holds_every_parameter_and_none_stands_outside() {
+    for algorithm in Algorithm::ALL {
+        let world = world().await;
+        let signer = signer(algorithm, Some("till-1"));
+        let mut plan = world.plan_with(Credentials::Post(secret()));
+        everything(&mut plan.question);
+        plan.client.request_signer = Some(Arc::clone(&signer));
+        assert_eq!(world.run_plan(&plan, true).await.code, 0);
+
+        let form = world.sent("/shop/ask").remove(0).form();
+        assert_eq!(form.keys().map(String::as_str).collect::<Vec<_>>(), ["client_id", "client_secret", "request"]);
+        let (header, claims) = parts(&form["request"]);
+        assert_eq!(header, json!({"alg": algorithm.as_str(), "typ": "oauth-authz-req+jwt", "kid": "till-1"}));
+        assert!(is_signed_by(&signer.key, &form["request"]));
+        assert!(claims["jti"].as_str().unwrap().len() >= 43);
+        let expected = json!({
+            "iss": "till", "aud": world.issuer, "iat": START, "nbf": START, "exp": START + 300, "jti": claims["jti"],
+            "scope": "openid profile", "login_hint": "alice", "binding_message": "KX-42", "requested_expiry": 60,
+            "user_code": "4711", "acr_values": "high low",
+            "authorization_details": [{"type": "payment", "amount": "12.50"}],
+        });
+        assert_eq!(claims, expected);
+        assert!(!world.sent("/shop/token")[0].form().contains_key("request"), "a poll is not signed");
+    }
+}
+
+#[tokio::test]
+async fn with_private_key_jwt_only_the_assertion_stands_beside_a_signed_request() {
+    let world = world().await;
+    let signer = signer(Algorithm::ES256, None);
+    let mut plan = world.plan_with(Credentials::PrivateKeyJwt(Arc::clone(&signer)));
+    plan.client.request_signer = Some(signer);
+    assert_eq!(world.run_plan(&plan, true).await.code, 0);
+    let form = world.sent("/shop/ask").remove(0).form();
+    let names: Vec<_> = form.keys().map(String::as_str).collect();
+    assert_eq!(names, ["client_assertion", "client_assertion_type", "request"]);
+    assert_ne!(parts(&form["request"]).1["jti"], parts(&form["client_assertion"]).1["jti"]);
+}
