@@ -15,6 +15,9 @@ pub(super) struct RequestArgs {
     pub(super) credentials: CredentialArgs,
     #[command(flatten)]
     pub(super) question: QuestionArgs,
+    /// Ask the userinfo endpoint with the access token, and show what it says
+    #[arg(long)]
+    pub(super) userinfo: bool,
     /// Print one JSON object a line for each change of state, the tokens last
     #[arg(long)]
     pub(super) json: bool,
@@ -58,6 +61,9 @@ pub(super) struct CredentialArgs {
     /// Sign the authentication request with --private-key
     #[arg(long)]
     pub(super) signed: bool,
+    /// Bind the tokens to a new key that ends with this run (RFC 9449), and use them at the userinfo endpoint
+    #[arg(long)]
+    pub(super) dpop: bool,
     /// The client's certificate with its chain, as PEM, which the TLS connection shows
     #[arg(long, value_name = "FILE")]
     pub(super) certificate: Option<PathBuf>,

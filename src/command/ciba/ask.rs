@@ -83,7 +83,7 @@ impl Client {
                 vec![("request", signed.map_err(|fault| wrong(Fault::Setup(fault.to_string())))?)]
             }
         };
-        let answer = self.post(url, form).await.map_err(wrong)?;
+        let answer = self.post(url, form, None).await.map_err(wrong)?;
         if answer.status == 200 {
             return answer.json().map_err(wrong);
         }

@@ -25,6 +25,7 @@ pub(super) struct Issuer {
 pub(super) struct Endpoints {
     pub(super) backchannel_authentication: Url,
     pub(super) token: Url,
+    pub(super) userinfo: Option<Url>,
     jwks: Url,
 }
 
@@ -73,6 +74,7 @@ impl Client {
             issuer: String,
             token_endpoint: String,
             backchannel_authentication_endpoint: Option<String>,
+            userinfo_endpoint: Option<String>,
             jwks_uri: String,
             #[serde(default)]
             mtls_endpoint_aliases: Aliases,
@@ -82,6 +84,7 @@ impl Client {
         struct Aliases {
             token_endpoint: Option<String>,
             backchannel_authentication_endpoint: Option<String>,
+            userinfo_endpoint: Option<String>,
         }
         let address = self.issuer.below(".well-known/openid-configuration");
         let wrong = |what: String| Failure::Network(format!("{address}: {what}"));
@@ -107,6 +110,7 @@ impl Client {
         if self.certificate.is_some() {
             let aliases = metadata.mtls_endpoint_aliases;
             metadata.token_endpoint = aliases.token_endpoint.unwrap_or(metadata.token_endpoint);
+            metadata.userinfo_endpoint = aliases.userinfo_endpoint.or(metadata.userinfo_endpoint);
             metadata.backchannel_authentication_endpoint =
                 aliases.backchannel_authentication_endpoint.or(metadata.backchannel_authentication_endpoint);
         }
@@ -116,6 +120,7 @@ impl Client {
         Ok(Endpoints {
             backchannel_authentication: endpoint("backchannel_authentication_endpoint", backchannel)?,
             token: endpoint("token_endpoint", &metadata.token_endpoint)?,
+            userinfo: metadata.userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", &text)).transpose()?,
             jwks: endpoint("jwks_uri", &metadata.jwks_uri)?,
         })
     }

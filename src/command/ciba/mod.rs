@@ -8,7 +8,9 @@
 mod arguments;
 mod ask;
 mod authentication;
+mod binding;
 mod client;
+mod dpop;
 mod failure;
 mod issuer;
 mod plan;
@@ -17,6 +19,7 @@ mod show;
 mod signer;
 #[cfg(test)]
 mod tests;
+mod userinfo;
 mod verify;
 mod wait;
 
@@ -27,12 +30,14 @@ use std::{
 };
 
 use clap::Subcommand;
+use serde_json::Value;
 
 use self::{
     arguments::RequestArgs,
+    binding::Binding,
     failure::Failure,
     plan::{Plan, SECRET_VARIABLE, plan},
-    show::Show,
+    show::{Outcome, Show},
 };
 use crate::{oauth::Scope, secret::Secret};
 
@@ -104,13 +109,13 @@ async fn carry_out(
     failure.exit_code()
 }
 
-async fn tokens(
-    Plan { client, question }: &Plan,
-    show: &mut Show<'_>,
-    sleep: &impl AsyncFn(Duration),
-) -> Result<(), Failure> {
+async fn tokens(plan: &Plan, show: &mut Show<'_>, sleep: &impl AsyncFn(Duration)) -> Result<(), Failure> {
+    let Plan { client, question, userinfo } = plan;
     show.start(client, question);
     let endpoints = client.discover().await?;
+    if *userinfo && endpoints.userinfo.is_none() {
+        return Err(Failure::Network(format!("{} has no userinfo_endpoint", client.issuer.text)));
+    }
     let accepted = client.ask(&endpoints, question).await?;
     let asked = client.clock.now();
     let deadline = asked.plus(Duration::from_secs(accepted.expires_in));
@@ -118,21 +123,41 @@ async fn tokens(
 
     let tokens = wait::wait(client, &endpoints, &accepted, deadline, show, sleep).await?;
     let decided = client.clock.now();
-    let mut keys = client.keys(&endpoints).await;
-    for pause in [1, 2] {
-        if keys.is_err() {
-            sleep(Duration::from_secs(pause)).await; // the tokens cannot be fetched again, the keys can
-            keys = client.keys(&endpoints).await;
-        }
-    }
+    let keys = patiently(sleep, async || client.keys(&endpoints).await).await?;
     let expected = verify::Expected {
         issuer: &client.issuer.text,
         client_id: &client.client_id,
         auth_req_id: &accepted.auth_req_id,
         openid: Scope::parse(&question.scope).is_ok_and(|scope| scope.contains("openid")),
+        binding: Binding {
+            key: client.dpop.as_ref().map(|dpop| dpop.thumbprint.as_str()),
+            certificate: client.certificate.as_deref(),
+        },
         now: client.clock.now(),
     };
     let id_token =
-        verify::verify(&tokens, &keys?, &expected).map_err(|mismatch| Failure::NotVerified(mismatch.to_string()))?;
-    show.approved(&tokens, id_token.as_ref(), decided).map_err(|error| Failure::Output(error.to_string()))
+        verify::verify(&tokens, &keys, &expected).map_err(|mismatch| Failure::NotVerified(mismatch.to_string()))?;
+    let userinfo = match (&endpoints.userinfo, &id_token, tokens.get("access_token").and_then(Value::as_str)) {
+        (Some(url), Some(id_token), Some(token)) if *userinfo || client.dpop.is_some() => {
+            let sub = id_token.claims.get("sub").and_then(Value::as_str);
+            Some(patiently(sleep, async || client.userinfo(url, token, sub).await).await?)
+        }
+        _ => None,
+    };
+    let outcome = Outcome { tokens, id_token, userinfo };
+    show.approved(&outcome, decided).map_err(|error| Failure::Output(error.to_string()))
+}
+
+/// What can be fetched again is tried three times: the tokens cannot be.
+async fn patiently<T>(
+    sleep: &impl AsyncFn(Duration),
+    fetch: impl AsyncFn() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    for pause in [1, 2] {
+        match fetch().await {
+            Err(Failure::Network(_)) => sleep(Duration::from_secs(pause)).await,
+            ended => return ended,
+        }
+    }
+    fetch().await
 }

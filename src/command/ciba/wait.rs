@@ -99,7 +99,8 @@ impl Client {
     async fn poll(&self, endpoints: &Endpoints, auth_req_id: &str) -> Result<Answer, Fault> {
         let form =
             vec![("grant_type", crate::oauth::CIBA_GRANT_TYPE.to_owned()), ("auth_req_id", auth_req_id.to_owned())];
-        self.post(&endpoints.token, form).await
+        let url = &endpoints.token;
+        self.send_proved("POST", url, None, async |proof| self.post(url, form.clone(), proof).await).await
     }
 }
 

@@ -9,11 +9,13 @@ use super::{
     arguments::{AuthMethod, ClientArgs, CredentialArgs, RequestArgs},
     ask::Question,
     client::Client,
+    dpop::Dpop,
     issuer::Issuer,
 };
 use crate::{
     clock::Clock,
     http::{Http, Outbound},
+    oauth::Scope,
     random::Random,
     secret::Secret,
 };
@@ -28,6 +30,8 @@ pub(super) const SECRET_VARIABLE: &str = "REALMGATE_CLIENT_SECRET";
 pub(super) struct Plan {
     pub(super) client: Client,
     pub(super) question: Question,
+    /// Whether the userinfo endpoint must be asked; with DPoP it is where there is one.
+    pub(super) userinfo: bool,
 }
 
 /// # Errors
@@ -35,7 +39,11 @@ pub(super) struct Plan {
 pub(super) fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result<Plan, String> {
     let client = client(args.client, &args.credentials, secret_variable)?;
     let question = question::question(args.question, &client.issuer)?;
-    Ok(Plan { client, question })
+    let openid = Scope::parse(&question.scope).is_ok_and(|scope| scope.contains("openid"));
+    if args.userinfo && !openid {
+        return Err("--userinfo needs the scope openid: add it to --scope".into());
+    }
+    Ok(Plan { client, question, userinfo: args.userinfo })
 }
 
 fn client(args: ClientArgs, credentials: &CredentialArgs, secret_variable: Option<Secret>) -> Result<Client, String> {
@@ -64,6 +72,7 @@ fn client(args: ClientArgs, credentials: &CredentialArgs, secret_variable: Optio
         issuer,
         client_id,
         credentials: known.credentials,
+        dpop: credentials.dpop.then(Dpop::new).transpose().map_err(|fault| format!("--dpop: {fault}"))?,
         request_signer: known.request_signer,
         certificate: known.certificate.map(|certificate| certificate.digest),
     })

@@ -26,6 +26,8 @@ pub(super) enum Line<'a> {
         tokens: &'a Map<String, Value>,
         #[serde(skip_serializing_if = "Option::is_none")]
         claims: Option<&'a Map<String, Value>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        userinfo: Option<&'a Map<String, Value>>,
     },
     Denied(Problem<'a>),
     Expired(Problem<'a>),
@@ -83,7 +85,7 @@ mod tests {
     fn json_keeps_them_escaped() {
         let text = "\u{1b}[2J \u{9b} \u{202e} \u{e0001} é";
         let tokens = json!({ "scope": text });
-        let line = json_line(&Line::Approved { tokens: tokens.as_object().unwrap(), claims: None });
+        let line = json_line(&Line::Approved { tokens: tokens.as_object().unwrap(), claims: None, userinfo: None });
         assert_eq!(
             line,
             "{\"state\":\"approved\",\"tokens\":{\"scope\":\"\\u001b[2J \\u009b \\u202e \\udb40\\udc01 é\"}}\n"

@@ -26,6 +26,13 @@ use super::{
 };
 use crate::{clock::Timestamp, jose::foreign::Signed};
 
+/// Verified tokens, and what they were good for.
+pub(super) struct Outcome {
+    pub(super) tokens: Map<String, Value>,
+    pub(super) id_token: Option<Signed>,
+    pub(super) userinfo: Option<Map<String, Value>>,
+}
+
 /// Where everything is shown.
 pub(super) struct Show<'a> {
     out: Box<dyn Write + 'a>,
@@ -123,13 +130,12 @@ impl<'a> Show<'a> {
     /// The result cannot be written; the tokens are lost then.
     pub(super) fn approved(
         &mut self,
-        tokens: &Map<String, Value>,
-        id_token: Option<&Signed>,
+        Outcome { tokens, id_token, userinfo }: &Outcome,
         now: Timestamp,
     ) -> io::Result<()> {
-        let claims = id_token.map(|signed| &signed.claims);
+        let claims = id_token.as_ref().map(|signed| &signed.claims);
         if self.json {
-            let line = json_line(&Line::Approved { tokens, claims });
+            let line = json_line(&Line::Approved { tokens, claims, userinfo: userinfo.as_ref() });
             return self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
         }
         let took = self.span.map_or(Duration::ZERO, |(since, _)| now.since(since)).as_secs();
@@ -142,6 +148,10 @@ impl<'a> Show<'a> {
         let mut text = String::new();
         if let Some(claims) = claims {
             text.push_str("Claims\n");
+            text.push_str(&table(claims, true));
+        }
+        if let Some(claims) = userinfo {
+            text.push_str("Userinfo\n");
             text.push_str(&table(claims, true));
         }
         text.push_str("Tokens\n");

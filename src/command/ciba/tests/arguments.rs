@@ -59,6 +59,7 @@ fn exit_2_table_of_argument_mistakes() {
         (&["--signing-alg=HS256"], "it is one of RS256, PS256, ES256, EdDSA"),
         (&["--scope=a\tb"], "malformed"),
         (&["--scope="], "the scope is empty"),
+        (&["--userinfo", "--scope=profile"], "--userinfo needs the scope openid: add it to --scope"),
         (&["--user-code=1", "--user-code-file=f"], "cannot be used with"),
         (&["--client-secret=x"], "unexpected argument"),
         (&["--client-secret-file=/nowhere/secret"], "/nowhere/secret"),
@@ -247,13 +248,13 @@ fn digest(path: &Path) -> String {
 
 #[test]
 fn without_arguments_it_is_the_demo() {
-    let Plan { client, question } = parse(&[], None).unwrap();
+    let Plan { client, question, .. } = parse(&[], None).unwrap();
     assert_eq!(client.issuer.text, "http://127.0.0.1:8080/master");
     assert_eq!((client.client_id.as_str(), described(&client.credentials).as_str()), ("demo", "Post(\"demo-secret\")"));
     assert_eq!((&question.hint, question.scope.as_str()), (&Hint::Login("alice".into()), "openid profile"));
     assert_eq!(question.binding_message.unwrap().len(), 5);
 
-    let Plan { client, question } =
+    let Plan { client, question, .. } =
         parse(&["--issuer=http://localhost:9090/master", "--binding-message="], None).unwrap();
     assert_eq!(described(&client.credentials), "Post(\"demo-secret\")", "the demo on another port");
     assert_eq!(question.binding_message, None);

@@ -1,9 +1,11 @@
 //! The whole command against a stub authorization server. Nothing here waits: pauses advance a manual clock.
 
 mod arguments;
+mod dpop;
 mod ends;
 mod sent;
 mod tls;
+mod userinfo;
 
 use std::{
     cell::RefCell,
@@ -61,6 +63,7 @@ struct Script {
     metadata: Reply,
     ask: Reply,
     polls: VecDeque<Reply>,
+    userinfo: VecDeque<Reply>,
     keys: VecDeque<Reply>,
     seen: Vec<Seen>,
 }
@@ -89,6 +92,7 @@ impl Seen {
 struct World {
     issuer: String,
     /// The server's.
+    key: SigningKey,
     script: Arc<Mutex<Script>>,
     clock: Clock,
     slept: RefCell<Vec<Duration>>,
@@ -132,6 +136,7 @@ fn answer(script: &Mutex<Script>, seen: Seen) -> http::Response<String> {
         "/shop/with-certificate" if is_poll => next(&mut script.polls).unwrap(),
         "/shop/with-certificate" => script.ask.clone(),
         "/shop/token" => next(&mut script.polls).unwrap(),
+        "/shop/userinfo" => next(&mut script.userinfo).unwrap(),
         "/shop/jwks" => next(&mut script.keys).unwrap(),
         other => panic!("nobody should ask for {other}"),
     };
@@ -164,17 +169,20 @@ impl World {
             "issuer": issuer,
             "token_endpoint": format!("{issuer}/token"),
             "backchannel_authentication_endpoint": format!("{issuer}/ask"),
+            "userinfo_endpoint": format!("{issuer}/userinfo?x=y"),
             "jwks_uri": format!("{issuer}/jwks"),
         });
         let script = Script {
             metadata: reply(200, &metadata),
             ask: reply(200, &json!({"auth_req_id": "id-1", "expires_in": 120, "interval": 5})),
             polls: [error("authorization_pending"), reply(200, &tokens(issuer, &key, |_, _| ()))].into(),
+            userinfo: [reply(200, &json!({"sub": "248289761001", "email": "alice@example.com"}))].into(),
             keys: [reply(200, &json!({ "keys": [key.jwk()] }))].into(),
             seen: Vec::new(),
         };
         Self {
             issuer: issuer.to_owned(),
+            key,
             script: Arc::new(Mutex::new(script)),
             clock: Clock::manual(Timestamp::from_seconds(START)),
             slept: RefCell::default(),
@@ -202,6 +210,7 @@ impl World {
             client_id: "till".into(),
             credentials: Credentials::Basic(Secret::new("a secret")),
             request_signer: None,
+            dpop: None,
             certificate: None,
         };
         let question = Question {
@@ -213,7 +222,7 @@ impl World {
             acr_values: None,
             authorization_details: None,
         };
-        Plan { client, question }
+        Plan { client, question, userinfo: false }
     }
 
     async fn run(&self, json: bool) -> Ended {
