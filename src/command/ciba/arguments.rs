@@ -1,6 +1,6 @@
 //! The flags, as they are written. What they mean together is judged in `plan`.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::ValueEnum;
 
@@ -15,6 +15,8 @@ pub(super) struct RequestArgs {
     pub(super) credentials: CredentialArgs,
     #[command(flatten)]
     pub(super) question: QuestionArgs,
+    #[command(flatten)]
+    pub(super) delivery: DeliveryArgs,
     /// Ask the userinfo endpoint with the access token, and show what it says
     #[arg(long)]
     pub(super) userinfo: bool,
@@ -117,6 +119,31 @@ pub(super) struct QuestionArgs {
     /// File that holds the person's user code
     #[arg(long, value_name = "FILE")]
     pub(super) user_code_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How the outcome comes")]
+pub(super) struct DeliveryArgs {
+    /// As the client is registered: poll, ping or push
+    #[arg(long, value_enum, default_value_t = Mode::Poll, hide_possible_values = true)]
+    pub(super) mode: Mode,
+    /// Where the server's notifications are taken, at any path [default: 127.0.0.1:8089]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) notification_listen: Option<SocketAddr>,
+    /// Certificate with its chain, as PEM, for notifications by https
+    #[arg(long, value_name = "FILE")]
+    pub(super) notification_certificate: Option<PathBuf>,
+    /// That certificate's private key, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(super) notification_key: Option<PathBuf>,
+}
+
+/// `backchannel_token_delivery_mode` (CIBA Core 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    Poll,
+    Ping,
+    Push,
 }
 
 fn scope(text: &str) -> Result<String, String> {

@@ -51,7 +51,7 @@ impl Accepted {
 
 impl Question {
     /// The parameters, as a signed request holds them; a form holds their text.
-    fn parameters(&self) -> Vec<(&'static str, Value)> {
+    fn parameters(&self, notification_token: Option<&Secret>) -> Vec<(&'static str, Value)> {
         let (hint, value) = match &self.hint {
             Hint::Login(hint) => ("login_hint", hint),
             Hint::LoginToken(token) => ("login_hint_token", token),
@@ -62,6 +62,7 @@ impl Question {
             ("requested_expiry", self.requested_expiry.map(Value::from)),
             ("user_code", self.user_code.as_ref().map(|code| code.reveal().into())),
             ("acr_values", self.acr_values.as_deref().map(Value::from)),
+            ("client_notification_token", notification_token.map(|token| token.reveal().into())),
             ("authorization_details", self.authorization_details.clone()),
         ];
         let mut parameters = vec![("scope", self.scope.as_str().into()), (hint, value.as_str().into())];
@@ -72,8 +73,14 @@ impl Question {
 
 impl Client {
     /// Sends the authentication request, once: a second one would alert the person again.
-    pub(super) async fn ask(&self, endpoints: &Endpoints, question: &Question) -> Result<Accepted, Failure> {
-        let parameters = question.parameters();
+    /// The token is what the server must show with its notifications.
+    pub(super) async fn ask(
+        &self,
+        endpoints: &Endpoints,
+        question: &Question,
+        notification_token: Option<&Secret>,
+    ) -> Result<Accepted, Failure> {
+        let parameters = question.parameters(notification_token);
         let url = &endpoints.backchannel_authentication;
         let wrong = |fault: Fault| Failure::Network(format!("{url}: {fault}"));
         let form = match &self.request_signer {

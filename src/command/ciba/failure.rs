@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::USAGE;
 use crate::http::Answer;
 
 /// An error answer (RFC 6749 5.2, CIBA Core 13), as the server wrote it.
@@ -32,6 +33,8 @@ pub(super) enum Failure {
     Denied(Refusal),
     Expired(Refusal),
     Refused(Refusal),
+    /// No notification can be taken.
+    Listen(String),
     /// Nobody answered.
     NoAnswer(String),
     /// No server that speaks the protocol, or not now.
@@ -46,6 +49,7 @@ impl Failure {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::Output(_) => 1,
+            Self::Listen(_) => USAGE,
             Self::Denied(_) => 3,
             Self::Expired(_) => 4,
             Self::Refused(_) => 5,

@@ -1,18 +1,21 @@
-//! `realmgate ciba request`: an OpenID CIBA client (CIBA Core 1.0, poll mode) for people and scripts. It asks, waits,
-//! verifies the tokens and says by its exit code how it ended. It works with any provider of CIBA; without flags it talks
-//! to the running demo.
+//! `realmgate ciba request`: an OpenID CIBA client (CIBA Core 1.0) for people and scripts. It asks, waits, verifies the tokens
+//! and says by its exit code how it ended. It works with any provider of CIBA; without flags it talks to the running demo.
 //!
-//! `arguments` and `plan` are what was typed and what it means; `client`, `authentication`, `issuer`, `ask`, `request_object`
-//! and `wait` speak the protocol, `verify` judges the tokens, `show` is all that is seen.
+//! In the order of a run: `arguments` and `plan` (what was typed, what it means), `issuer` (discovery and keys), `ask` (the
+//! request, by `request_object` where it is signed), `delivery` (`wait` polls, `notification` takes what the server sends),
+//! `verify` and `binding` (the tokens), `userinfo`. `client` sends all of it; `authentication`, `signer` and `dpop` prove who
+//! that is. `show` is all that is seen, `failure` how it can end without tokens.
 
 mod arguments;
 mod ask;
 mod authentication;
 mod binding;
 mod client;
+mod delivery;
 mod dpop;
 mod failure;
 mod issuer;
+mod notification;
 mod plan;
 mod request_object;
 mod show;
@@ -35,6 +38,7 @@ use serde_json::Value;
 use self::{
     arguments::RequestArgs,
     binding::Binding,
+    delivery::{Delivery, Waiting},
     failure::Failure,
     plan::{Plan, SECRET_VARIABLE, plan},
     show::{Outcome, Show},
@@ -110,18 +114,27 @@ async fn carry_out(
 }
 
 async fn tokens(plan: &Plan, show: &mut Show<'_>, sleep: &impl AsyncFn(Duration)) -> Result<(), Failure> {
-    let Plan { client, question, userinfo } = plan;
+    let Plan { client, question, delivery, userinfo } = plan;
     show.start(client, question);
     let endpoints = client.discover().await?;
     if *userinfo && endpoints.userinfo.is_none() {
         return Err(Failure::Network(format!("{} has no userinfo_endpoint", client.issuer.text)));
     }
-    let accepted = client.ask(&endpoints, question).await?;
+    let mut inbox = delivery.open(client).await?;
+    if let Some(inbox) = &inbox {
+        show.listening(&inbox.address);
+    }
+    let accepted = client.ask(&endpoints, question, inbox.as_ref().map(|inbox| &inbox.token)).await?;
     let asked = client.clock.now();
     let deadline = asked.plus(Duration::from_secs(accepted.expires_in));
     show.requested(&accepted, client, question, (asked, deadline));
 
-    let tokens = wait::wait(client, &endpoints, &accepted, deadline, show, sleep).await?;
+    let waiting = Waiting { client, endpoints: &endpoints, accepted: &accepted, deadline };
+    let delivered = delivery.tokens(&waiting, inbox.as_mut(), show, sleep).await;
+    if let Some(inbox) = inbox {
+        inbox.close().await;
+    }
+    let tokens = delivered?;
     let decided = client.clock.now();
     let keys = patiently(sleep, async || client.keys(&endpoints).await).await?;
     let expected = verify::Expected {
@@ -129,6 +142,7 @@ async fn tokens(plan: &Plan, show: &mut Show<'_>, sleep: &impl AsyncFn(Duration)
         client_id: &client.client_id,
         auth_req_id: &accepted.auth_req_id,
         openid: Scope::parse(&question.scope).is_ok_and(|scope| scope.contains("openid")),
+        pushed: matches!(delivery, Delivery::Push(_)),
         binding: Binding {
             key: client.dpop.as_ref().map(|dpop| dpop.thumbprint.as_str()),
             certificate: client.certificate.as_deref(),

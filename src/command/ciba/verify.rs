@@ -22,6 +22,8 @@ pub(super) struct Expected<'a> {
     pub(super) auth_req_id: &'a str,
     /// Whether `openid` was asked for, so that there must be an ID token.
     pub(super) openid: bool,
+    /// Whether they were pushed: then the ID token must be there and speak of all that came with it (CIBA Core 10.3.1).
+    pub(super) pushed: bool,
     /// What the access token may be bound to.
     pub(super) binding: Binding<'a>,
     pub(super) now: Timestamp,
@@ -47,7 +49,7 @@ pub(super) fn verify(
     let bound = expected.binding.check(text("token_type"), access.as_ref().map(|signed| &signed.claims));
     bound.map_err(|fault| wrong("the access token", fault))?;
     let Some(token) = text("id_token") else {
-        return if expected.openid { Err(wrong("the ID token", "there is none")) } else { Ok(None) };
+        return if expected.openid || expected.pushed { Err(wrong("the ID token", "there is none")) } else { Ok(None) };
     };
     let signed = keys.verify(token).map_err(|fault| wrong("the ID token", fault))?;
     claims(&signed.claims, expected).map_err(|claim| wrong("the ID token", format!("its {claim} does not fit")))?;
@@ -58,7 +60,11 @@ pub(super) fn verify(
         ("urn:openid:params:jwt:claim:auth_req_id", Some(expected.auth_req_id.to_owned())),
     ];
     for (claim, value) in bound {
-        if signed.claims.get(claim).is_some_and(|said| said.as_str() != value.as_deref()) {
+        let fits = match signed.claims.get(claim) {
+            None => !expected.pushed || value.is_none(),
+            Some(said) => said.as_str() == value.as_deref(),
+        };
+        if !fits {
             return Err(wrong("the ID token", format!("its {claim} does not fit")));
         }
     }
@@ -112,6 +118,10 @@ mod tests {
 
     /// Verifies a good pair of tokens after `bend` changed the ID token's claims.
     fn verified(bend: impl FnOnce(&mut Value)) -> Result<Option<Signed>, Mismatch> {
+        verified_as(&expected(), bend)
+    }
+
+    fn verified_as(expected: &Expected<'_>, bend: impl FnOnce(&mut Value)) -> Result<Option<Signed>, Mismatch> {
         let (key, _) = SigningKey::generate(Algorithm::ES256).unwrap();
         let keys = ForeignKeys::parse(json!({ "keys": [key.jwk()] }).to_string().as_bytes()).unwrap();
         let mut claims = json!({
@@ -123,7 +133,7 @@ mod tests {
         let tokens = json!({
             "token_type": "Bearer", "access_token": "opaque", "refresh_token": "refresh", "id_token": sign(&key, &claims).unwrap(),
         });
-        verify(tokens.as_object().unwrap(), &keys, &expected())
+        verify(tokens.as_object().unwrap(), &keys, expected)
     }
 
     const fn expected() -> Expected<'static> {
@@ -132,6 +142,7 @@ mod tests {
             client_id: "till",
             auth_req_id: "id-1",
             openid: true,
+            pushed: false,
             binding: Binding { key: None, certificate: None },
             now: Timestamp::from_seconds(NOW),
         }
@@ -173,6 +184,24 @@ mod tests {
             let mismatch = verified(|claims| claims[claim] = value.clone()).unwrap_err().to_string();
             assert_eq!(mismatch, format!("the ID token: its {claim} does not fit"), "{value}");
         }
+    }
+
+    #[test]
+    fn a_pushed_id_token_speaks_of_all_that_came_with_it() {
+        let pushed = Expected { openid: false, pushed: true, ..expected() };
+        let hash = half_hash(Algorithm::ES256, "refresh");
+        let complete = |claims: &mut Value| claims["urn:openid:params:jwt:claim:rt_hash"] = hash.clone().into();
+        assert!(verified_as(&pushed, complete).is_ok());
+        for claim in ["at_hash", "urn:openid:params:jwt:claim:rt_hash", "urn:openid:params:jwt:claim:auth_req_id"] {
+            let mismatch = verified_as(&pushed, |claims| {
+                complete(claims);
+                claims.as_object_mut().unwrap().remove(claim);
+            });
+            assert_eq!(mismatch.unwrap_err().to_string(), format!("the ID token: its {claim} does not fit"));
+        }
+        let keys = ForeignKeys::parse(br#"{"keys":[]}"#).unwrap();
+        let tokens = json!({"token_type": "Bearer", "access_token": "opaque"});
+        assert!(verify(tokens.as_object().unwrap(), &keys, &pushed).is_err(), "there must be one");
     }
 
     #[test]

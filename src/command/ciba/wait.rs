@@ -8,16 +8,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    ask::Accepted,
     client::Client,
+    delivery::Waiting,
     failure::{Failure, Refusal, retry_after},
     issuer::Endpoints,
     show::Show,
 };
-use crate::{
-    clock::Timestamp,
-    http::{Answer, Fault},
-};
+use crate::http::{Answer, Fault};
 
 /// CIBA Core 11: what `slow_down` adds, from then on.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -38,22 +35,20 @@ enum Verdict {
     Final(Failure),
 }
 
-/// Polls until `deadline`, once more then, and not again.
+/// Polls until the deadline, once more then, and not again; for the first time after `first`.
 pub(super) async fn wait(
-    client: &Client,
-    endpoints: &Endpoints,
-    accepted: &Accepted,
-    deadline: Timestamp,
+    &Waiting { client, endpoints, accepted, deadline }: &Waiting<'_>,
+    first: Duration,
     show: &mut Show<'_>,
     sleep: &impl AsyncFn(Duration),
 ) -> Result<Map<String, Value>, Failure> {
     let mut interval = accepted.interval();
-    let (mut pause, mut polls, mut faults) = (interval, 0, 0);
+    let (mut pause, mut polls, mut faults) = (first, 0, 0);
     loop {
         let mut left = pause.min(deadline.since(client.clock.now()));
         while !left.is_zero() {
             let step = left.min(Duration::from_secs(1));
-            show.waiting(deadline.since(client.clock.now()), polls);
+            show.waiting(deadline.since(client.clock.now()), Some(polls));
             sleep(step).await;
             left -= step;
         }

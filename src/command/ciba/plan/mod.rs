@@ -2,6 +2,7 @@
 //! Nothing is sent here.
 
 mod credentials;
+mod delivery;
 mod files;
 mod question;
 
@@ -9,6 +10,7 @@ use super::{
     arguments::{AuthMethod, ClientArgs, CredentialArgs, RequestArgs},
     ask::Question,
     client::Client,
+    delivery::Delivery,
     dpop::Dpop,
     issuer::Issuer,
 };
@@ -30,6 +32,7 @@ pub(super) const SECRET_VARIABLE: &str = "REALMGATE_CLIENT_SECRET";
 pub(super) struct Plan {
     pub(super) client: Client,
     pub(super) question: Question,
+    pub(super) delivery: Delivery,
     /// Whether the userinfo endpoint must be asked; with DPoP it is where there is one.
     pub(super) userinfo: bool,
 }
@@ -43,7 +46,8 @@ pub(super) fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result
     if args.userinfo && !openid {
         return Err("--userinfo needs the scope openid: add it to --scope".into());
     }
-    Ok(Plan { client, question, userinfo: args.userinfo })
+    let delivery = delivery::delivery(&args.delivery, client.dpop.is_some())?;
+    Ok(Plan { client, question, delivery, userinfo: args.userinfo })
 }
 
 fn client(args: ClientArgs, credentials: &CredentialArgs, secret_variable: Option<Secret>) -> Result<Client, String> {

@@ -18,6 +18,10 @@ pub(super) enum Line<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         binding_message: Option<&'a str>,
     },
+    Listening {
+        notification_endpoint: &'a str,
+    },
+    Pinged,
     Pending,
     SlowDown {
         interval: u64,

@@ -75,6 +75,12 @@ impl<'a> Show<'a> {
         }
     }
 
+    /// Notifications are taken there.
+    pub(super) fn listening(&mut self, address: &str) {
+        self.line(&Line::Listening { notification_endpoint: address });
+        self.say(&format!("Taking notifications at {address} (the client's backchannel_client_notification_endpoint)"));
+    }
+
     /// The server has taken the request.
     pub(super) fn requested(
         &mut self,
@@ -100,14 +106,21 @@ impl<'a> Show<'a> {
     }
 
     /// Rewrites the live line; elsewhere there is none. Called every second.
-    pub(super) fn waiting(&self, left: Duration, polls: u32) {
+    pub(super) fn waiting(&self, left: Duration, polls: Option<u32>) {
         let Some(term) = &self.live else { return };
         let left = (left.as_millis() + 500) / 1000;
         let (minutes, seconds) = (left / 60, left % 60);
-        let line = format!("Waiting, {minutes}:{seconds:02} left, polls: {polls} (Ctrl-C stops waiting)");
+        let polls = polls.map_or_else(String::new, |polls| format!(", polls: {polls}"));
+        let line = format!("Waiting, {minutes}:{seconds:02} left{polls} (Ctrl-C stops waiting)");
         let width = usize::from(term.size().1).saturating_sub(1);
         let _ = term.clear_line();
         let _ = term.write_str(&line.chars().take(width).collect::<String>());
+    }
+
+    /// The server says that there is an answer.
+    pub(super) fn pinged(&mut self) {
+        self.line(&Line::Pinged);
+        self.say("The server has sent its ping; asking for the outcome");
     }
 
     pub(super) fn pending(&mut self) {
@@ -174,6 +187,7 @@ impl<'a> Show<'a> {
                 "Failed",
                 format!("the tokens do not verify: {}", clean(what)),
             ),
+            Failure::Listen(what) => (Line::Failed(own("listen", what)), "Failed", what.clone()),
             Failure::Output(what) => (Line::Failed(own("output", what)), "Failed", what.clone()),
         };
         self.line(&line);

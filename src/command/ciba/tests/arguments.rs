@@ -149,6 +149,65 @@ fn exit_2_table_of_credentials_that_make_no_sense() {
 }
 
 #[test]
+fn exit_2_table_of_delivery_that_makes_no_sense() {
+    let table = [
+        ("--mode=later", "invalid value 'later'"),
+        (
+            "--mode=push --dpop",
+            "--dpop cannot go with --mode push: pushed tokens are bound to no key; choose ping or poll",
+        ),
+        ("--notification-listen=127.0.0.1:1", "--notification-listen has no use with --mode poll: add --mode ping"),
+        ("--notification-certificate=DIR/client.pem", "--notification-certificate has no use with --mode poll"),
+        ("--mode=poll --notification-key=DIR/client.key", "--notification-key has no use with --mode poll"),
+        ("--mode=ping --notification-listen=here", "invalid socket address"),
+        (
+            "--mode=ping --notification-certificate=DIR/client.pem",
+            "--notification-certificate needs its private key: add --notification-key",
+        ),
+        (
+            "--mode=ping --notification-key=DIR/client.key",
+            "--notification-key is the key of --notification-certificate",
+        ),
+        ("--mode=push --notification-listen=0.0.0.0:8089", "--notification-listen 0.0.0.0:8089: others could read"),
+        (
+            "--mode=push --notification-certificate=DIR/client.pem --notification-key=DIR/ES256.key",
+            "--notification-certificate: the private key is not the certificate's",
+        ),
+    ];
+    let folder = files();
+    for (line, expected) in table {
+        let (code, fault) = parse_line(folder.path(), line, None).map(drop).unwrap_err();
+        assert_eq!(code, 2, "{line}");
+        assert!(fault.contains(expected), "{line}: {fault}");
+    }
+}
+
+#[test]
+fn table_of_delivery() {
+    let folder = files();
+    let certificate = "--notification-certificate=DIR/client.pem --notification-key=DIR/client.key";
+    for (line, expected) in [
+        ("", "poll"),
+        ("--mode=poll --dpop", "poll"),
+        ("--mode=ping --dpop", "ping, 127.0.0.1:8089, http"),
+        ("--mode=ping --notification-listen=[::1]:9", "ping, [::1]:9, http"),
+        ("--mode=push --notification-listen=127.0.0.1:9", "push, 127.0.0.1:9, http"),
+        (&format!("--mode=push --notification-listen=0.0.0.0:9 {certificate}"), "push, 0.0.0.0:9, https"),
+    ] {
+        let described = match parse_line(folder.path(), line, None).unwrap().delivery {
+            Delivery::Poll => "poll".to_owned(),
+            Delivery::Ping(listen) => format!("ping, {}", address(&listen)),
+            Delivery::Push(listen) => format!("push, {}", address(&listen)),
+        };
+        assert_eq!(described, expected, "{line}");
+    }
+}
+
+fn address(listen: &super::super::delivery::Listen) -> String {
+    format!("{}, {}", listen.address, if listen.tls.is_some() { "https" } else { "http" })
+}
+
+#[test]
 fn table_of_credentials() {
     let table = [
         ("--auth-method=client_secret_basic", "Basic(\"demo-secret\")", None),

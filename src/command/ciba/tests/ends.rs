@@ -154,6 +154,21 @@ async fn exit_6_when_nobody_listens() {
 }
 
 #[tokio::test]
+async fn exit_0_whatever_algorithm_the_server_signs_with() {
+    for algorithm in Algorithm::ALL {
+        let world = world().await;
+        let (key, _) = SigningKey::generate(algorithm).unwrap();
+        world.bend(|script| {
+            script.polls = [reply(200, &tokens(&world.issuer, &key, |_, _| ()))].into();
+            script.keys = [reply(200, &json!({ "keys": [key.jwk()] }))].into();
+        });
+        let ended = world.run(false).await;
+        assert_eq!(ended.code, 0, "{algorithm}: {}", ended.err);
+        assert!(ended.err.contains(&format!("The ID token is genuine ({algorithm}, key ")), "{}", ended.err);
+    }
+}
+
+#[tokio::test]
 async fn exit_7_when_another_key_signed() {
     let world = world().await;
     let (other, _) = SigningKey::generate(Algorithm::ES256).unwrap();

@@ -3,6 +3,7 @@
 mod arguments;
 mod dpop;
 mod ends;
+mod notified;
 mod sent;
 mod tls;
 mod userinfo;
@@ -16,6 +17,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use warp::Filter;
 
 use super::{
@@ -65,6 +67,8 @@ struct Script {
     polls: VecDeque<Reply>,
     userinfo: VecDeque<Reply>,
     keys: VecDeque<Reply>,
+    /// The answer to a request waits for this.
+    hold: Option<Arc<Notify>>,
     seen: Vec<Seen>,
 }
 
@@ -94,8 +98,35 @@ struct World {
     /// The server's.
     key: SigningKey,
     script: Arc<Mutex<Script>>,
+    /// Told when the request has come.
+    asked: Arc<Notify>,
     clock: Clock,
     slept: RefCell<Vec<Duration>>,
+    out: Out,
+}
+
+/// Standard output, which can be read before the run has ended.
+#[derive(Clone, Default)]
+struct Out(Arc<Mutex<Vec<u8>>>);
+
+impl Out {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Ended {
@@ -108,19 +139,32 @@ struct Ended {
 async fn world() -> World {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let world = World::at(&format!("http://{}/shop", listener.local_addr().unwrap()));
-    tokio::spawn(warp::serve(routes(&world.script)).incoming(listener).run());
+    tokio::spawn(warp::serve(routes(&world)).incoming(listener).run());
     world
 }
 
 /// The stub's answer to everything.
-fn routes(script: &Arc<Mutex<Script>>) -> warp::filters::BoxedFilter<(http::Response<String>,)> {
+fn routes(World { script, asked, .. }: &World) -> warp::filters::BoxedFilter<(http::Response<String>,)> {
     let script = Arc::clone(script);
+    let asked = Arc::clone(asked);
     warp::path::full()
         .and(warp::header::headers_cloned())
         .and(warp::body::bytes())
-        .map(move |path: warp::path::FullPath, headers, body: Bytes| {
-            let body = String::from_utf8(body.to_vec()).unwrap();
-            answer(&script, Seen { path: path.as_str().to_owned(), headers, body })
+        .then(move |path: warp::path::FullPath, headers, body: Bytes| {
+            let (script, asked) = (Arc::clone(&script), Arc::clone(&asked));
+            async move {
+                let body = String::from_utf8(body.to_vec()).unwrap();
+                let is_request = path.as_str() == "/shop/ask";
+                let answer = answer(&script, Seen { path: path.as_str().to_owned(), headers, body });
+                let hold = script.lock().unwrap().hold.clone();
+                if is_request {
+                    asked.notify_one();
+                    if let Some(hold) = hold {
+                        hold.notified().await;
+                    }
+                }
+                answer
+            }
         })
         .boxed()
 }
@@ -178,14 +222,17 @@ impl World {
             polls: [error("authorization_pending"), reply(200, &tokens(issuer, &key, |_, _| ()))].into(),
             userinfo: [reply(200, &json!({"sub": "248289761001", "email": "alice@example.com"}))].into(),
             keys: [reply(200, &json!({ "keys": [key.jwk()] }))].into(),
+            hold: None,
             seen: Vec::new(),
         };
         Self {
             issuer: issuer.to_owned(),
             key,
             script: Arc::new(Mutex::new(script)),
+            asked: Arc::default(),
             clock: Clock::manual(Timestamp::from_seconds(START)),
             slept: RefCell::default(),
+            out: Out::default(),
         }
     }
 
@@ -222,7 +269,7 @@ impl World {
             acr_values: None,
             authorization_details: None,
         };
-        Plan { client, question, userinfo: false }
+        Plan { client, question, delivery: Delivery::Poll, userinfo: false }
     }
 
     async fn run(&self, json: bool) -> Ended {
@@ -244,11 +291,12 @@ impl World {
         sleep: &impl AsyncFn(Duration),
         interrupt: impl Future<Output = ()>,
     ) -> Ended {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut show = Show::plain(Box::new(&mut out), Box::new(&mut err), json, false);
+        self.out.take();
+        let mut err = Vec::new();
+        let mut show = Show::plain(Box::new(self.out.clone()), Box::new(&mut err), json, false);
         let code = carry_out(plan, &mut show, sleep, interrupt).await;
         drop(show);
-        Ended { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+        Ended { code, out: self.out.take(), err: String::from_utf8(err).unwrap() }
     }
 
     fn slept(&self) -> u64 {

@@ -38,7 +38,7 @@ async fn world_for(client: &str, own: &(String, String)) -> (World, Arc<Mutex<Ve
     let note = warp::ext::get::<Peer>()
         .map(move |peer: Peer| all.lock().unwrap().push(peer.certificate.unwrap().leaf().to_vec()))
         .untuple_one();
-    let service = warp::service(note.and(routes(&world.script)));
+    let service = warp::service(note.and(routes(&world)));
     let tls = Some(Arc::new(ArcSwap::from_pointee(config)));
     let settings = server::Settings { tls, ..server::Settings::default() };
     tokio::spawn(server::serve(listener, service, settings, std::future::pending()));
