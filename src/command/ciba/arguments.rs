@@ -17,15 +17,8 @@ pub(super) struct RequestArgs {
     pub(super) question: QuestionArgs,
     #[command(flatten)]
     pub(super) delivery: DeliveryArgs,
-    /// Ask the userinfo endpoint with the access token, and show what it says
-    #[arg(long)]
-    pub(super) userinfo: bool,
-    /// Print one JSON object a line for each change of state, the tokens last
-    #[arg(long)]
-    pub(super) json: bool,
-    /// Show the tokens themselves
-    #[arg(long)]
-    pub(super) show_tokens: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -144,6 +137,20 @@ pub(super) enum Mode {
     Poll,
     Ping,
     Push,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is shown")]
+pub(super) struct OutputArgs {
+    /// Ask the userinfo endpoint with the access token, and show what it says
+    #[arg(long)]
+    pub(super) userinfo: bool,
+    /// Print one JSON object a line for each change of state, the tokens last
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Show the tokens themselves
+    #[arg(long)]
+    pub(super) show_tokens: bool,
 }
 
 fn scope(text: &str) -> Result<String, String> {

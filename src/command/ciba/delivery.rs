@@ -43,6 +43,15 @@ pub(super) struct Waiting<'a> {
 }
 
 impl Delivery {
+    /// As metadata names it.
+    pub(super) const fn mode(&self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Ping(_) => "ping",
+            Self::Push(_) => "push",
+        }
+    }
+
     /// Takes notifications from now on, where the mode has any.
     pub(super) async fn open(&self, client: &Client) -> Result<Option<Inbox>, Failure> {
         match self {
@@ -68,13 +77,13 @@ impl Delivery {
             let pushed = notification(inbox, waiting, until, show, sleep).await;
             return pushed.map_or_else(|| Err(Failure::Expired(Refusal::of("expired_token"))), pushed_tokens);
         }
-        // a ping that does not come may be lost: at the deadline the answer is asked for all the same
-        if let Some(ping) = notification(inbox, waiting, waiting.deadline, show, sleep).await {
-            if ping.contains_key("access_token") || ping.contains_key("error") {
-                return Err(another_mode("the notification holds the outcome", "push"));
-            }
-            show.pinged();
+        // A ping may be lost, and what is approved but not collected at the deadline is lost as well (5: ping clients may poll).
+        let until = waiting.deadline.minus(waiting.accepted.interval().saturating_mul(2));
+        let ping = notification(inbox, waiting, until, show, sleep).await;
+        if ping.as_ref().is_some_and(|ping| ping.contains_key("access_token") || ping.contains_key("error")) {
+            return Err(another_mode("the notification holds the outcome", "push"));
         }
+        show.pinged(ping.is_some());
         wait::wait(waiting, Duration::ZERO, show, sleep).await
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Endpoints {
     pub(super) token: Url,
     pub(super) userinfo: Option<Url>,
     jwks: Url,
+    /// `backchannel_token_delivery_modes_supported`; empty where the server does not say.
+    modes: Vec<String>,
 }
 
 impl Issuer {
@@ -67,6 +69,13 @@ impl Issuer {
     }
 }
 
+impl Endpoints {
+    /// Whether it makes sense to ask there for this delivery mode: a server may take no notice of one that it does not have.
+    pub(super) fn offers(&self, mode: &str) -> bool {
+        self.modes.is_empty() || self.modes.iter().any(|offered| offered == mode)
+    }
+}
+
 impl Client {
     pub(super) async fn discover(&self) -> Result<Endpoints, Failure> {
         #[derive(Deserialize)]
@@ -76,6 +85,8 @@ impl Client {
             backchannel_authentication_endpoint: Option<String>,
             userinfo_endpoint: Option<String>,
             jwks_uri: String,
+            #[serde(default)]
+            backchannel_token_delivery_modes_supported: Vec<String>,
             #[serde(default)]
             mtls_endpoint_aliases: Aliases,
         }
@@ -122,6 +133,7 @@ impl Client {
             token: endpoint("token_endpoint", &metadata.token_endpoint)?,
             userinfo: metadata.userinfo_endpoint.map(|text| endpoint("userinfo_endpoint", &text)).transpose()?,
             jwks: endpoint("jwks_uri", &metadata.jwks_uri)?,
+            modes: metadata.backchannel_token_delivery_modes_supported,
         })
     }
 

@@ -69,7 +69,7 @@ Exit codes: 0 approved, 2 usage, 3 denied, 4 expired, 5 refused (client, user, p
 
 pub fn run(args: Args) -> ExitCode {
     let Command::Request(args) = args.command;
-    let mut show = Show::new(args.json, args.show_tokens);
+    let mut show = Show::new(args.output.json, args.output.show_tokens);
     #[expect(clippy::disallowed_methods, reason = "a secret has no flag: everybody sees the arguments of a process")]
     let secret = std::env::var(SECRET_VARIABLE).ok().map(Secret::new);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -119,6 +119,9 @@ async fn tokens(plan: &Plan, show: &mut Show<'_>, sleep: &impl AsyncFn(Duration)
     let endpoints = client.discover().await?;
     if *userinfo && endpoints.userinfo.is_none() {
         return Err(Failure::Network(format!("{} has no userinfo_endpoint", client.issuer.text)));
+    }
+    if !endpoints.offers(delivery.mode()) {
+        return Err(Failure::Network(format!("{} does not offer mode {}", client.issuer.text, delivery.mode())));
     }
     let mut inbox = delivery.open(client).await?;
     if let Some(inbox) = &inbox {

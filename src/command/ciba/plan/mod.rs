@@ -43,11 +43,11 @@ pub(super) fn plan(args: RequestArgs, secret_variable: Option<Secret>) -> Result
     let client = client(args.client, &args.credentials, secret_variable)?;
     let question = question::question(args.question, &client.issuer)?;
     let openid = Scope::parse(&question.scope).is_ok_and(|scope| scope.contains("openid"));
-    if args.userinfo && !openid {
+    if args.output.userinfo && !openid {
         return Err("--userinfo needs the scope openid: add it to --scope".into());
     }
     let delivery = delivery::delivery(&args.delivery, client.dpop.is_some())?;
-    Ok(Plan { client, question, delivery, userinfo: args.userinfo })
+    Ok(Plan { client, question, delivery, userinfo: args.output.userinfo })
 }
 
 fn client(args: ClientArgs, credentials: &CredentialArgs, secret_variable: Option<Secret>) -> Result<Client, String> {

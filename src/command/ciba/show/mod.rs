@@ -117,10 +117,14 @@ impl<'a> Show<'a> {
         let _ = term.write_str(&line.chars().take(width).collect::<String>());
     }
 
-    /// The server says that there is an answer.
-    pub(super) fn pinged(&mut self) {
-        self.line(&Line::Pinged);
-        self.say("The server has sent its ping; asking for the outcome");
+    /// The server says that there is an answer; or the time is nearly over, and it has said nothing.
+    pub(super) fn pinged(&mut self, came: bool) {
+        if came {
+            self.line(&Line::Pinged);
+            self.say("The server has sent its ping; asking for the outcome");
+        } else {
+            self.say("No ping has come; asking for the outcome all the same");
+        }
     }
 
     pub(super) fn pending(&mut self) {

@@ -84,12 +84,41 @@ async fn exit_3_when_the_answer_behind_a_ping_is_no() {
 }
 
 #[tokio::test]
-async fn without_a_ping_the_answer_is_asked_for_when_the_time_is_over() {
-    for (last, code) in [("expired_token", 4), ("authorization_pending", 4), ("access_denied", 3)] {
+async fn without_a_ping_the_answer_is_asked_for_while_there_is_one() {
+    let pending = || error("authorization_pending");
+    let table = [
+        ("approved", vec![], 0, 110, 1),
+        ("denied", vec![error("access_denied")], 3, 110, 1),
+        ("nobody decides", vec![pending(), pending(), pending()], 4, 120, 3),
+        ("nobody decided", vec![pending(), pending(), error("expired_token")], 4, 120, 3),
+    ];
+    for (case, polls, code, slept, asked) in table {
         let world = world().await;
-        world.bend(|script| script.polls = [error(last)].into());
+        world.bend(|script| {
+            script.polls.pop_front();
+            script.polls = polls.into_iter().chain(script.polls.drain(..)).collect();
+        });
         let ended = world.run_plan(&world.plan_in(Delivery::Ping), true).await;
-        assert_eq!((ended.code, world.slept(), world.sent("/shop/token").len()), (code, 120, 1), "{last}");
+        assert_eq!((ended.code, world.slept(), world.sent("/shop/token").len()), (code, slept, asked), "{case}");
+        assert!(ended.lines().iter().all(|line| line["state"] != "pinged"), "{case}");
+    }
+    let world = world().await;
+    let ended = world.run_plan(&world.plan_in(Delivery::Ping), false).await;
+    assert!(ended.err.contains("\nNo ping has come; asking for the outcome all the same\n"), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn exit_6_before_anybody_is_asked_where_a_mode_is_not_offered() {
+    type Mode = fn(Listen) -> Delivery;
+    let modes: [(Mode, &str); 3] = [(|_| Delivery::Poll, "poll"), (Delivery::Ping, "ping"), (Delivery::Push, "push")];
+    for (mode, name) in modes {
+        let world = world().await;
+        let others: Vec<_> = modes.iter().map(|(_, mode)| *mode).filter(|mode| *mode != name).collect();
+        world.bend_metadata(|metadata| metadata["backchannel_token_delivery_modes_supported"] = json!(others));
+        let ended = world.run_plan(&world.plan_in(mode), true).await;
+        assert_eq!((ended.code, world.sent("/shop/ask").len()), (6, 0), "{name}");
+        let expected = format!("{} does not offer mode {name}", world.issuer);
+        assert_eq!(ended.last()["error_description"], expected);
     }
 }
 
