@@ -49,7 +49,7 @@ fn read(table: &Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>
     let keys = public_keys::read(table);
     let authentication = authentication::read(table);
     let grant_types = grant_types(table);
-    let scope = scope(&table, grant_types);
+    let scope = scope(table, grant_types);
     let authorization_details_types = details_types(table, realm);
     let delivery = delivery::read(table);
     let request_signing_alg = request_signing_alg(table);
