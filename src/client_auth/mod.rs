@@ -1,16 +1,22 @@
 //! Who is calling: one implementation for every endpoint that a client authenticates at (RFC 6749 2.3, OpenID Connect
 //! Core 9). Exactly one method a request, and the registered one. The answer for an unknown client is that for a wrong
-//! secret, in content and in time.
+//! secret, in content and, where a secret is compared, in time.
+//!
+//! That time is not hidden where a public key is verified: a client id is no secret (RFC 6749 2.2), and what such a client
+//! signs with cannot be guessed.
 
+mod assertion;
 mod secret;
 
 use std::sync::Arc;
 
+use self::assertion::Assertions;
 use crate::{
     clock::Timestamp,
     jose::RemoteKeys,
     oauth::{Code, Error, Params},
-    realm::{Client, Realm, client::Authentication},
+    peer::Peer,
+    realm::{Client, Realm},
     store::{Table, Used},
 };
 
@@ -19,6 +25,8 @@ pub struct Credentials<'a> {
     /// The `Authorization` header.
     pub authorization: Option<&'a str>,
     pub params: &'a Params,
+    /// `None` in tests.
+    pub peer: Option<&'a Peer>,
     pub now: Timestamp,
 }
 
@@ -37,66 +45,59 @@ impl std::ops::Deref for AuthenticatedClient {
 /// Client authentication in one realm.
 pub struct ClientAuthentication {
     realm: Arc<Realm>,
-    #[expect(dead_code, reason = "for assertions")]
-    used: Arc<Table<Used>>,
-    #[expect(dead_code, reason = "for assertions")]
-    keys: RemoteKeys,
+    assertions: Assertions,
+}
+
+/// What the request proves it with.
+enum Presented<'a> {
+    Secret(secret::Presented),
+    Assertion(assertion::Presented<'a>),
 }
 
 impl ClientAuthentication {
-    pub const fn new(realm: Arc<Realm>, used: Arc<Table<Used>>, keys: RemoteKeys) -> Self {
-        Self { realm, used, keys }
+    pub fn new(realm: Arc<Realm>, used: Arc<Table<Used>>, keys: RemoteKeys) -> Self {
+        Self { assertions: Assertions::new(Arc::clone(&realm), used, keys), realm }
     }
 
     /// # Errors
-    /// `invalid_client` (401), or `invalid_request` where a request uses two methods or names two clients.
+    /// `invalid_client` (401); `invalid_request` where a request uses two methods or names two clients.
     pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
-        secrets(&self.realm, credentials)
+        let now = credentials.now;
+        let presented = Presented::of(credentials)?;
+        let judged = match &presented {
+            Presented::Secret(presented) => presented.judge(&self.realm),
+            Presented::Assertion(presented) => self.assertions.judge(presented, now).await,
+        };
+        judged.map(AuthenticatedClient)
     }
 }
 
-fn secrets(realm: &Realm, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
-    let params = credentials.params;
-    if params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some() {
-        if credentials.authorization.is_some() || params.get("client_secret").is_some() {
-            return Err(two_methods());
+impl<'a> Presented<'a> {
+    /// One method, and one client (RFC 6749 2.3).
+    fn of(credentials: &Credentials<'a>) -> Result<Self, Error> {
+        let params = credentials.params;
+        let has_assertion = params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
+        let methods = [credentials.authorization.is_some(), params.get("client_secret").is_some(), has_assertion];
+        if methods.into_iter().filter(|is_used| *is_used).count() > 1 {
+            return Err(Error::invalid_request("The request authenticates the client in two ways"));
         }
-        return Err(refused("client assertions are not supported"));
-    }
-    let presented = match credentials.authorization {
-        Some(header) => {
-            if params.get("client_secret").is_some() {
-                return Err(two_methods());
-            }
-            let presented = secret::Presented::basic(header)?;
-            if params.get("client_id").is_some_and(|id| !presented.is_for(id)) {
-                return Err(Error::invalid_request("The request names two clients"));
-            }
-            presented
+        if has_assertion {
+            return assertion::Presented::of(params).map(Self::Assertion);
         }
-        None => secret::Presented::post(params)?,
-    };
-    let client = presented.client(&realm.clients);
-    // compared even where there is no such client, so that the time tells nothing
-    let (registered, method) = match client.map(|client| &client.authentication) {
-        Some(Authentication::ClientSecretBasic(secret)) => (Some(secret), secret::Method::Basic),
-        Some(Authentication::ClientSecretPost(secret)) => (Some(secret), secret::Method::Post),
-        _ => (None, secret::Method::Post),
-    };
-    let right = presented.matches(registered);
-    match client {
-        None => Err(refused("unknown client")),
-        Some(_) if !right => Err(refused("wrong secret")),
-        Some(_) if presented.method() != method => Err(refused("not the registered method")),
-        Some(client) if !client.enabled => Err(refused("the client is disabled")),
-        Some(client) => Ok(AuthenticatedClient(Arc::clone(client))),
+        match credentials.authorization {
+            None => secret::Presented::post(params).map(Self::Secret),
+            Some(header) => {
+                let presented = secret::Presented::basic(header)?;
+                if params.get("client_id").is_some_and(|id| !presented.is_for(id)) {
+                    return Err(Error::invalid_request("The request names two clients"));
+                }
+                Ok(Self::Secret(presented))
+            }
+        }
     }
 }
 
-fn two_methods() -> Error {
-    Error::invalid_request("The request authenticates the client in two ways")
-}
-
-fn refused(cause: &'static str) -> Error {
+/// The one answer to who could not prove it. The cause is for the log.
+fn refused(cause: impl Into<String>) -> Error {
     Error::new(Code::InvalidClient, "Client authentication failed").because(cause)
 }

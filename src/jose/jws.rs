@@ -10,7 +10,7 @@ use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey,
     jwk::{AlgorithmParameters, Jwk, ThumbprintHash},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Claims, NotVerified};
 use crate::{oauth::json, secret::Secret};
@@ -183,6 +183,15 @@ impl<'a> Jws<'a> {
         self.typ.is_some()
     }
 
+    /// A claim as it stands there, before anything is verified: good for finding the keys to verify with, and for nothing
+    /// else.
+    pub fn unverified_text(&self, claim: &str) -> Option<String> {
+        match self.payload().ok()?.remove(claim)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The claims, if `secret` made the signature. Only for HMAC algorithms.
     pub fn verify_hmac(&self, secret: &Secret) -> Result<Claims, NotVerified> {
         if !self.algorithm.is_symmetric() {
@@ -224,9 +233,13 @@ impl<'a> Jws<'a> {
         if !good.is_ok_and(|good| good) {
             return Err(NotVerified("signature"));
         }
+        self.payload().map(Claims::new)
+    }
+
+    fn payload(&self) -> Result<Map<String, Value>, NotVerified> {
         let (_, payload) = self.message.split_once('.').ok_or(NotVerified("no signed JWT"))?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| NotVerified("no signed JWT"))?;
-        json::strict_object(&payload).map(Claims::new).ok_or(NotVerified("the claims are no plain JSON object"))
+        json::strict_object(&payload).ok_or(NotVerified("the claims are no plain JSON object"))
     }
 }
 
