@@ -6,11 +6,14 @@
 //! signs with cannot be guessed.
 
 mod assertion;
+mod attempts;
 mod secret;
 
 use std::sync::Arc;
 
-use self::assertion::Assertions;
+pub use attempts::FailedAttempts;
+
+use self::{assertion::Assertions, attempts::Attempts};
 use crate::{
     clock::Timestamp,
     jose::RemoteKeys,
@@ -46,6 +49,7 @@ impl std::ops::Deref for AuthenticatedClient {
 pub struct ClientAuthentication {
     realm: Arc<Realm>,
     assertions: Assertions,
+    attempts: Attempts,
 }
 
 /// What the request proves it with.
@@ -55,19 +59,38 @@ enum Presented<'a> {
 }
 
 impl ClientAuthentication {
-    pub fn new(realm: Arc<Realm>, used: Arc<Table<Used>>, keys: RemoteKeys) -> Self {
-        Self { assertions: Assertions::new(Arc::clone(&realm), used, keys), realm }
+    pub fn new(
+        realm: Arc<Realm>,
+        used: Arc<Table<Used>>,
+        failed: Arc<Table<FailedAttempts>>,
+        keys: RemoteKeys,
+    ) -> Self {
+        Self {
+            assertions: Assertions::new(Arc::clone(&realm), used, keys),
+            attempts: Attempts::new(Arc::clone(&realm.name), failed),
+            realm,
+        }
     }
 
     /// # Errors
-    /// `invalid_client` (401); `invalid_request` where a request uses two methods or names two clients.
+    /// `invalid_client` (401); `invalid_request` where a request uses two methods or names two clients;
+    /// `temporarily_unavailable` (429) after many failures of this client from this address.
     pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
         let now = credentials.now;
         let presented = Presented::of(credentials)?;
+        let attempt = presented.guess().map(|client_id| self.attempts.of(client_id, credentials.peer));
+        if let Some(attempt) = &attempt {
+            attempt.is_allowed(now).await?;
+        }
         let judged = match &presented {
             Presented::Secret(presented) => presented.judge(&self.realm),
             Presented::Assertion(presented) => self.assertions.judge(presented, now).await,
         };
+        if let (Err(error), Some(attempt)) = (&judged, &attempt)
+            && error.code() == Code::InvalidClient
+        {
+            attempt.failed(now).await?;
+        }
         judged.map(AuthenticatedClient)
     }
 }
@@ -93,6 +116,14 @@ impl<'a> Presented<'a> {
                 }
                 Ok(Self::Secret(presented))
             }
+        }
+    }
+
+    /// Whose secret this may be a guess of; nothing where none can be guessed.
+    fn guess(&self) -> Option<&str> {
+        match self {
+            Self::Secret(presented) => Some(presented.client_id()),
+            Self::Assertion(presented) => presented.is_by_secret().then(|| presented.client_id()),
         }
     }
 }

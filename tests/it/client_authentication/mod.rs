@@ -1,6 +1,7 @@
 //! docs/cases.md, client authentication: each row at each endpoint that clients authenticate at. One file for each method.
 
 mod assertions;
+mod attempts;
 mod fetched_keys;
 mod secrets;
 
