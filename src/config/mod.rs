@@ -71,6 +71,16 @@ pub struct Config {
 pub struct Tls {
     pub certificate: PathBuf,
     pub private_key: PathBuf,
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    #[default]
+    None,
+    /// Asked for, and not required.
+    Optional,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

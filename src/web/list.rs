@@ -31,6 +31,15 @@ pub(super) fn list() -> Vec<Route> {
     both(&Method::POST, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
     both(&Method::GET, Endpoint::Jwks, |call| Box::pin(endpoints::jwks(call)));
     both(&Method::GET, Endpoint::Discovery, |call| Box::pin(endpoints::discovery(call)));
+    for style in [Style::Short, Style::Keycloak] {
+        let metadata = "oauth-authorization-server";
+        let appended = Template::new(style, "/.well-known/oauth-authorization-server");
+        let inserted = ["openid-configuration", metadata].map(|name| Template::well_known(style, name));
+        for template in [appended].into_iter().chain(inserted) {
+            let serve: fn(Call) -> Serving = |call| Box::pin(endpoints::discovery(call));
+            list.push(Route { method: Method::GET, template, serve });
+        }
+    }
     let mut page = |method: &Method, path: &'static str, serve: fn(Call) -> Serving| {
         list.push(Route { method: method.clone(), template: Template::new(Style::Short, path), serve });
     };

@@ -23,6 +23,27 @@ async fn discovery_states_one_issuer_and_the_endpoints_of_the_style_that_was_ask
     assert_eq!(keycloak["token_endpoint"], "http://127.0.0.1:8080/realms/master/protocol/openid-connect/token");
 }
 
+/// RFC 8414 3.1: between host and path; OpenID Connect Discovery 4.1: behind the path. Same document.
+#[tokio::test]
+async fn d2_metadata_is_at_every_well_known_address() {
+    let world = World::new().await;
+    for (base, inserted) in [("/master", "/master"), ("/realms/master", "/realms/master")] {
+        let document = world.get(&format!("{base}/.well-known/openid-configuration")).await;
+        for path in [
+            format!("{base}/.well-known/oauth-authorization-server"),
+            format!("/.well-known/oauth-authorization-server{inserted}"),
+            format!("/.well-known/openid-configuration{inserted}"),
+        ] {
+            let other = world.get(&path).await;
+            assert_eq!((other.status, other.text), (200, document.text.clone()), "{path}");
+        }
+    }
+    for path in ["/.well-known/oauth-authorization-server/nobody", "/.well-known/other/master", "/.well-known/x"] {
+        assert_eq!(world.get(path).await.status, 404, "D3 {path}");
+    }
+    assert_eq!(world.form("/.well-known/oauth-authorization-server/master", &[]).await.status, 405, "D4");
+}
+
 #[tokio::test]
 async fn every_endpoint_that_discovery_names_is_served() {
     let world = World::new().await;
