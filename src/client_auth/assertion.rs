@@ -24,7 +24,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(60 * 60);
 /// An assertion as it was sent.
 pub(super) struct Presented<'a> {
     jws: Jws<'a>,
-    /// `sub`, not verified: whose key is tried.
+    /// `iss`, not verified: whose key is tried.
     client_id: String,
 }
 
@@ -35,9 +35,9 @@ impl<'a> Presented<'a> {
             return Err(refused("client_assertion_type"));
         }
         let jws = Jws::parse(text).map_err(|fault| refused(fault.to_string()))?;
-        let client_id = jws.unverified_text("sub").ok_or_else(|| refused("the assertion has no sub"))?;
+        let client_id = jws.claimed_issuer().ok_or_else(|| refused("the assertion has no iss"))?;
         if params.get("client_id").is_some_and(|sent| sent != client_id) {
-            return Err(refused("client_id is not the assertion's sub"));
+            return Err(refused("client_id is not the assertion's iss"));
         }
         Ok(Self { jws, client_id })
     }

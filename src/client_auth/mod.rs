@@ -7,13 +7,14 @@
 
 mod assertion;
 mod attempts;
+mod certificate;
 mod secret;
 
 use std::sync::Arc;
 
 pub use attempts::FailedAttempts;
 
-use self::{assertion::Assertions, attempts::Attempts};
+use self::{assertion::Assertions, attempts::Attempts, certificate::Certificates};
 use crate::{
     clock::Timestamp,
     jose::RemoteKeys,
@@ -49,6 +50,7 @@ impl std::ops::Deref for AuthenticatedClient {
 pub struct ClientAuthentication {
     realm: Arc<Realm>,
     assertions: Assertions,
+    certificates: Certificates,
     attempts: Attempts,
 }
 
@@ -56,6 +58,7 @@ pub struct ClientAuthentication {
 enum Presented<'a> {
     Secret(secret::Presented),
     Assertion(assertion::Presented<'a>),
+    Certificate(certificate::Presented<'a>),
 }
 
 impl ClientAuthentication {
@@ -66,7 +69,8 @@ impl ClientAuthentication {
         keys: RemoteKeys,
     ) -> Self {
         Self {
-            assertions: Assertions::new(Arc::clone(&realm), used, keys),
+            assertions: Assertions::new(Arc::clone(&realm), used, keys.clone()),
+            certificates: Certificates::new(Arc::clone(&realm), keys),
             attempts: Attempts::new(Arc::clone(&realm.name), failed),
             realm,
         }
@@ -85,6 +89,7 @@ impl ClientAuthentication {
         let judged = match &presented {
             Presented::Secret(presented) => presented.judge(&self.realm),
             Presented::Assertion(presented) => self.assertions.judge(presented, now).await,
+            Presented::Certificate(presented) => self.certificates.judge(presented, now).await,
         };
         if let (Err(error), Some(attempt)) = (&judged, &attempt)
             && error.code() == Code::InvalidClient
@@ -107,16 +112,17 @@ impl<'a> Presented<'a> {
         if has_assertion {
             return assertion::Presented::of(params).map(Self::Assertion);
         }
-        match credentials.authorization {
-            None => secret::Presented::post(params).map(Self::Secret),
-            Some(header) => {
-                let presented = secret::Presented::basic(header)?;
-                if params.get("client_id").is_some_and(|id| !presented.is_for(id)) {
-                    return Err(Error::invalid_request("The request names two clients"));
-                }
-                Ok(Self::Secret(presented))
+        if let Some(header) = credentials.authorization {
+            let presented = secret::Presented::basic(header)?;
+            if params.get("client_id").is_some_and(|id| !presented.is_for(id)) {
+                return Err(Error::invalid_request("The request names two clients"));
             }
+            return Ok(Self::Secret(presented));
         }
+        if params.get("client_secret").is_some() {
+            return secret::Presented::post(params).map(Self::Secret);
+        }
+        certificate::Presented::of(params, credentials.peer).map(Self::Certificate)
     }
 
     /// Whose secret this may be a guess of; nothing where none can be guessed.
@@ -124,6 +130,7 @@ impl<'a> Presented<'a> {
         match self {
             Self::Secret(presented) => Some(presented.client_id()),
             Self::Assertion(presented) => presented.is_by_secret().then(|| presented.client_id()),
+            Self::Certificate(_) => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use jsonwebtoken::{
     Algorithm, AlgorithmFamily, DecodingKey,
     jwk::{AlgorithmParameters, Jwk, ThumbprintHash},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Claims, NotVerified};
 use crate::{oauth::json, secret::Secret};
@@ -183,11 +183,11 @@ impl<'a> Jws<'a> {
         self.typ.is_some()
     }
 
-    /// A claim as it stands there, before anything is verified: good for finding the keys to verify with, and for nothing
-    /// else.
-    pub fn unverified_text(&self, claim: &str) -> Option<String> {
-        match self.payload().ok()?.remove(claim)? {
-            Value::String(text) => Some(text),
+    /// The `iss` that the claims hold, *not verified*: good for choosing whose keys are tried, and for nothing else.
+    pub fn claimed_issuer(&self) -> Option<String> {
+        let mut claims = self.payload().ok()?.into_map();
+        match claims.remove("iss")? {
+            Value::String(issuer) => Some(issuer),
             _ => None,
         }
     }
@@ -233,13 +233,13 @@ impl<'a> Jws<'a> {
         if !good.is_ok_and(|good| good) {
             return Err(NotVerified("signature"));
         }
-        self.payload().map(Claims::new)
+        self.payload()
     }
 
-    fn payload(&self) -> Result<Map<String, Value>, NotVerified> {
+    fn payload(&self) -> Result<Claims, NotVerified> {
         let (_, payload) = self.message.split_once('.').ok_or(NotVerified("no signed JWT"))?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| NotVerified("no signed JWT"))?;
-        json::strict_object(&payload).ok_or(NotVerified("the claims are no plain JSON object"))
+        json::strict_object(&payload).map(Claims::new).ok_or(NotVerified("the claims are no plain JSON object"))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
-use realmgate::keys::{self, SigningKey};
+use realmgate::{
+    keys::{self, SigningKey},
+    secret::Secret,
+};
 use serde_json::{Value, json};
 
 #[derive(Clone)]
@@ -15,7 +18,11 @@ pub(crate) struct Signer {
 impl Signer {
     /// With a new key.
     pub(crate) fn new(algorithm: keys::Algorithm) -> Self {
-        let (key, pem) = SigningKey::generate(algorithm).unwrap();
+        Self::from_pem(algorithm, &SigningKey::generate(algorithm).unwrap().1)
+    }
+
+    pub(crate) fn from_pem(algorithm: keys::Algorithm, pem: &Secret) -> Self {
+        let key = SigningKey::from_pem(algorithm, pem).unwrap();
         let pem = pem.reveal().as_bytes();
         let (encoding, algorithm) = match algorithm {
             keys::Algorithm::RS256 => (EncodingKey::from_rsa_pem(pem), Algorithm::RS256),

@@ -15,14 +15,14 @@ use super::{Proof, assertions::TYPE};
 use crate::{signer::Signer, world::World};
 
 /// The client's own server.
-struct Publisher {
-    url: String,
+pub(super) struct Publisher {
+    pub(super) url: String,
     fetched: Arc<AtomicUsize>,
     answer: Arc<Mutex<(u16, String)>>,
 }
 
 impl Publisher {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let (fetched, answer) = (Arc::<AtomicUsize>::default(), Arc::new(Mutex::new((200, String::new()))));
         let (count, told) = (Arc::clone(&fetched), Arc::clone(&answer));
         let routes = warp::any().map(move || {
@@ -36,7 +36,7 @@ impl Publisher {
         Self { url, fetched, answer }
     }
 
-    fn publish(&self, keys: &[&Signer]) {
+    pub(super) fn publish(&self, keys: &[&Signer]) {
         let keys: Vec<&Value> = keys.iter().map(|key| key.jwk()).collect();
         self.answer(200, &json!({ "keys": keys }).to_string());
     }
@@ -45,7 +45,7 @@ impl Publisher {
         *self.answer.lock().unwrap() = (status, body.to_owned());
     }
 
-    fn fetched(&self) -> usize {
+    pub(super) fn fetched(&self) -> usize {
         self.fetched.load(Ordering::SeqCst)
     }
 }

@@ -2,12 +2,13 @@
 
 mod assertions;
 mod attempts;
+mod certificates;
 mod fetched_keys;
 mod secrets;
 
 use std::net::IpAddr;
 
-use realmgate::peer::Peer;
+use realmgate::peer::{Peer, Presented};
 
 use crate::world::{Answer, CIBA, World, encode};
 
@@ -54,6 +55,11 @@ impl Proof {
 
     fn from(mut self, address: &str) -> Self {
         self.peer = Some(Peer { address: Some(address.parse::<IpAddr>().unwrap()), certificate: None });
+        self
+    }
+
+    fn with(mut self, certificate: Presented) -> Self {
+        self.peer = Some(Peer { address: None, certificate: Some(certificate) });
         self
     }
 
