@@ -23,6 +23,8 @@ pub(super) struct Realm<'r> {
     /// The algorithms that `[[keys]]` holds keys for; nothing where all keys are generated.
     pub(super) algorithms: Option<&'r [Algorithm]>,
     pub(super) details_types: &'r HashMap<String, std::sync::Arc<DetailsType>>,
+    /// Whether it has `[mtls]`.
+    pub(super) vouches_for_certificates: bool,
 }
 
 /// Reads one client. `lines` are where the `client_id`s of those before it stand.
@@ -47,9 +49,9 @@ fn read(table: &Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>
     let client_name = table.parsed("client_name", |text| text::sentence(text, 100));
     let enabled = table.flag("enabled").unwrap_or(true);
     let keys = public_keys::read(table);
-    let authentication = authentication::read(table);
+    let authentication = authentication::read(table, realm);
     let grant_types = grant_types(table);
-    let scope = scope(&table, grant_types);
+    let scope = scope(table, grant_types);
     let authorization_details_types = details_types(table, realm);
     let delivery = delivery::read(table);
     let request_signing_alg = request_signing_alg(table);

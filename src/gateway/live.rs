@@ -65,8 +65,12 @@ impl LiveRealm {
                 random.clone(),
             ))
         });
-        let client_auth =
-            ClientAuthentication::new(Arc::clone(&realm), Arc::clone(&tables.used), parts.remote_keys.clone());
+        let client_auth = ClientAuthentication::new(
+            Arc::clone(&realm),
+            Arc::clone(&tables.used),
+            Arc::clone(&tables.failed_attempts),
+            parts.remote_keys.clone(),
+        );
         let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), events.clone());
         let ciba = Ciba::new(
             Arc::clone(&realm),

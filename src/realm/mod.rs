@@ -19,6 +19,7 @@ pub use profile::Profile;
 pub use user::{SignIn, User};
 
 use crate::{
+    certificate::TrustRoots,
     jose::PublicKeys,
     keys::{Algorithm, KeySource},
     secret::{Secret, WebhookKey},
@@ -48,6 +49,8 @@ pub struct Realm {
     /// Empty: the needed ones are generated and kept with the state.
     pub keys: Vec<KeySource>,
     pub clients: HashMap<String, Arc<Client>>,
+    /// Who vouches for the certificates of `tls_client_auth` clients (`[mtls]`); there where such a client is.
+    pub client_roots: Option<TrustRoots>,
     /// Operator's sentences for scopes, shown to the person: scope -> what the client can do with it.
     pub scope_texts: HashMap<String, String>,
     /// Types of `authorization_details` (RFC 9396) that the realm knows, by name.
@@ -218,6 +221,7 @@ pub(crate) mod tests {
             },
             keys: Vec::new(),
             clients: HashMap::new(),
+            client_roots: None,
             scope_texts: HashMap::new(),
             authorization_details_types: HashMap::new(),
             login_hint_token_issuers: Vec::new(),
