@@ -6,6 +6,7 @@
 pub mod address;
 pub mod client;
 pub mod policy;
+mod served;
 pub mod user;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use url::Url;
 
 pub use address::{Addresses, Endpoint, Style};
 pub use client::Client;
+pub use served::Served;
 pub use user::{SignIn, User};
 
 use crate::{
