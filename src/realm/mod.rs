@@ -53,6 +53,8 @@ pub struct Realm {
     pub clients: HashMap<String, Arc<Client>>,
     /// Who vouches for the certificates of `tls_client_auth` clients (`[mtls]`); there where such a client is.
     pub client_roots: Option<TrustRoots>,
+    /// Whether clients' certificates can reach the gateway: its listener asks for them, or a listed proxy may pass them on.
+    pub client_certificates: bool,
     /// Operator's sentences for scopes, shown to the person: scope -> what the client can do with it.
     pub scope_texts: HashMap<String, String>,
     /// Types of `authorization_details` (RFC 9396) that the realm knows, by name.
@@ -224,6 +226,7 @@ pub(crate) mod tests {
             keys: Vec::new(),
             clients: HashMap::new(),
             client_roots: None,
+            client_certificates: false,
             scope_texts: HashMap::new(),
             authorization_details_types: HashMap::new(),
             login_hint_token_issuers: Vec::new(),
