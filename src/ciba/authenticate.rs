@@ -42,7 +42,7 @@ impl Ciba {
         let parameters = Parameters::parse(params, client, &self.realm.ciba)?;
         let user = self.user(parameters.login_hint).await?;
         self.check_user_code(client, &user, parameters.user_code, now).await?;
-        policy::judge(client, Status::Active, &parameters.scope)?;
+        policy::judge(client, Status::Active, &parameters.scope, &AuthorizationDetails::default())?;
 
         let auth_req_id = self.identifier()?;
         let expires_at = now.plus(parameters.expires_in);
@@ -172,6 +172,7 @@ impl Ciba {
             client,
             user: &request.user,
             scope: &request.scope,
+            authorization_details: &request.authorization_details,
             binding_message: request.binding_message.as_deref(),
             acr_values: request.acr_values.as_deref(),
             handle: &request.handle,
