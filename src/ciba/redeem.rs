@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    authorization::Authorization,
+    authorization::{Authorization, Confirmation, Possession},
     ciba::{
         Ciba,
         grant::{Approval, Grant, Poll},
@@ -28,17 +28,21 @@ enum Commit {
 }
 
 impl Ciba {
+    /// `possession` is what the tokens are bound to: today's registration has been judged, that at the time of asking counts
+    /// besides.
+    ///
     /// # Errors
     /// Those of CIBA Core 11. Nothing is spent where the answer is an error.
     pub async fn redeem(
         &self,
         client: &AuthenticatedClient,
         params: &Params,
+        possession: &Possession<'_>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
-        let answer = self.verdict(client, params, now).await;
+        let answer = self.verdict(client, params, possession, now).await;
         match answer {
-            Ok((grant, approval)) => self.mint(client, &grant, &approval, now).await,
+            Ok((grant, approval, bound_to)) => self.mint(client, &grant, &approval, &bound_to, now).await,
             Err(error) => {
                 let (realm, client) = (&*self.realm.name, &*client.client_id);
                 self.events.tell(Event::Polled { realm, client, error: &error });
@@ -51,8 +55,9 @@ impl Ciba {
         &self,
         client: &AuthenticatedClient,
         params: &Params,
+        possession: &Possession<'_>,
         now: Timestamp,
-    ) -> Result<(Grant, Arc<Approval>), Error> {
+    ) -> Result<(Grant, Arc<Approval>, Confirmation), Error> {
         policy::may_use(client.grant_types.ciba)?;
         let auth_req_id = params.get("auth_req_id").ok_or_else(|| Error::invalid_request("auth_req_id is missing"))?;
         let key = Table::<Grant>::key(&self.realm.name, auth_req_id);
@@ -60,9 +65,13 @@ impl Ciba {
         // an approved grant is only looked at: first comes what can fail outside, and if it does, nothing is spent
         let looked = self.grants.change(key, |grant| Self::answer(grant, client, now, Commit::No)).await?;
         let (grant, _) = looked?;
+        let demanded = client.sender_constraint.into_iter().chain(grant.request.sender_constraint);
+        let bound_to = possession.bind(demanded)?;
         let status = self.status(&grant.request.user).await?;
         policy::judge(client, status, &grant.request.scope)?;
-        self.grants.change(key, |grant| Self::answer(grant, client, now, Commit::Yes)).await?
+        let (grant, approval) =
+            self.grants.change(key, |grant| Self::answer(grant, client, now, Commit::Yes)).await??;
+        Ok((grant, approval, bound_to))
     }
 
     /// What this poll is answered with, and what it leaves of the grant.
@@ -99,6 +108,7 @@ impl Ciba {
         client: &AuthenticatedClient,
         grant: &Grant,
         approval: &Approval,
+        bound_to: &Confirmation,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
         let sid = self.random.identifier().map_err(|fault| Error::unavailable(fault.to_string()))?;
@@ -109,6 +119,7 @@ impl Ciba {
             sub: approval.sub.clone(),
             scope: grant.request.scope.clone(),
             authorization_details: grant.request.authorization_details.clone(),
+            sender_constraint: grant.request.sender_constraint,
             claims: approval.claims.clone(),
             auth_time: approval.auth_time,
             acr: approval.acr.clone(),
@@ -117,7 +128,7 @@ impl Ciba {
             refresh: None,
             keep_until: now,
         };
-        let tokens = self.issuer.issue(client, authorization, &sid, now).await?;
+        let tokens = self.issuer.issue(client, authorization, &sid, bound_to, now).await?;
         self.events.tell(Event::Redeemed {
             realm: &self.realm.name,
             client: &client.client_id,

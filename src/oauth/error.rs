@@ -42,6 +42,8 @@ pub enum Code {
     InvalidToken,
     /// RFC 6750 3.1
     InsufficientScope,
+    /// RFC 9449 5, 7.1
+    InvalidDpopProof,
     /// RFC 6749 4.1.2.1
     ServerError,
     /// RFC 6749 4.1.2.1
@@ -74,6 +76,7 @@ impl Code {
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnknownError => "unknown_error",
@@ -104,6 +107,10 @@ pub enum Challenge {
     Bearer,
     /// RFC 6750, with the error's code.
     BearerError,
+    /// RFC 6750 and RFC 9449 7.1, without an error code: the request carried no access token at all.
+    AccessToken,
+    /// RFC 9449 7.1, with the error's code.
+    DpopError,
 }
 
 /// A refusal or a fault, as a value.

@@ -2,7 +2,7 @@
 //! configuration and today's status of the user.
 
 use super::Client;
-use crate::oauth::{Code, Error, Scope};
+use crate::oauth::{AuthorizationDetails, Code, Error, Scope};
 
 /// What is known of the user's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,4 +40,15 @@ pub fn judge(client: &Client, status: Status, scope: &Scope) -> Result<(), Error
 pub fn may_use(allowed: bool) -> Result<(), Error> {
     let refusal = || Error::new(Code::UnauthorizedClient, "The client may not use this grant type");
     if allowed { Ok(()) } else { Err(refusal()) }
+}
+
+/// Whether the client is registered for the types of these details (RFC 9396 5).
+pub fn may_ask_for(client: &Client, details: &AuthorizationDetails) -> Result<(), Error> {
+    let is_known = |name: &str| client.authorization_details_types.iter().any(|known| known == name);
+    let named =
+        |detail: &serde_json::Map<_, _>| detail.get("type").and_then(serde_json::Value::as_str).is_some_and(is_known);
+    if details.iter().all(named) {
+        return Ok(());
+    }
+    Err(Error::new(Code::InvalidAuthorizationDetails, "The client may not ask for authorization details of this type"))
 }

@@ -5,17 +5,26 @@
 
 mod addresses;
 mod anything;
+mod authorization_endpoint;
 mod browser;
 mod callback;
+mod certificate_bound;
 mod client_authentication;
+mod dpop;
+mod holder;
 mod http_rules;
+mod introspection;
+mod logout;
 mod metadata;
 mod parameters;
 mod person;
 mod prefix;
 mod quiet;
 mod receiver;
+mod refresh;
+mod revocation;
 mod signer;
 mod token;
+mod userinfo;
 mod webhook;
 mod world;
