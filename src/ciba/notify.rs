@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
+    authorization::Possession,
     ciba::{
         Redemption,
         grant::{self, Grant, Notification, State},
@@ -186,17 +187,17 @@ impl Inner {
         let (realm, client_id) = (&*grant.request.realm, &*grant.request.client_id);
         let verdict = async {
             let client = self.served.client(realm, client_id).ok_or_else(gone)?;
-            let redeemed = self.redemption.verdict(&client, key, By::Push, now).await?;
+            let redeemed = self.redemption.verdict(&client, key, By::Push, &Possession::default(), now).await?;
             Ok::<_, Error>((client, redeemed))
         };
-        let (client, (grant, approval)) = match verdict.await {
+        let (client, (grant, approval, bound_to)) = match verdict.await {
             Ok(redeemed) => redeemed,
             // the job at the request's expiry may have been quicker: then it is the one that tells
             Err(error) => return Err(Failed { error, told_elsewhere: !self.close(key).await }),
         };
         let auth_req_id = self.opened(Purpose::AuthReqId, realm, &notification.auth_req_id);
         let auth_req_id = auth_req_id.ok_or_else(|| Failed::here(sealed_otherwise()))?;
-        let minted = self.redemption.mint(&client, &grant, &approval, Some(auth_req_id.reveal()), now).await;
+        let minted = self.redemption.mint(&client, &grant, &approval, &bound_to, Some(auth_req_id.reveal()), now).await;
         minted.map_err(Failed::here)
     }
 
@@ -230,8 +231,8 @@ impl Inner {
     /// Tokens that the client did not get must not count.
     async fn withdraw(&self, grant: &Grant, sid: &str) {
         let (realm, client) = (&*grant.request.realm, &*grant.request.client_id);
-        let error = match self.redemption.issuer.withdraw(sid).await {
-            Ok(()) => Error::new(Code::ServerError, "The tokens were not delivered").because("their push failed"),
+        let error = match self.redemption.issuer.end(sid, client).await {
+            Ok(_) => Error::new(Code::ServerError, "The tokens were not delivered").because("their push failed"),
             Err(fault) => fault.into(),
         };
         self.redemption.events.tell(Event::PushFailed { realm, client, error: &error });
