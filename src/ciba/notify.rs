@@ -26,7 +26,7 @@ use crate::{
         client::{self, Delivery},
     },
     secret::{Sealed, Sealer, Secret},
-    store::{Change, Key},
+    store::{Change, Key, Unavailable},
 };
 
 /// Three attempts at most where an endpoint does not answer, or says 5xx.
@@ -165,12 +165,13 @@ impl Inner {
                     self.withdraw(grant, &sid).await;
                 }
             }
-            Err(Failed { error, told_elsewhere }) => {
+            Err(error) => {
                 let (realm, client) = (&*grant.request.realm, &*grant.request.client_id);
                 self.redemption.events.tell(Event::PushFailed { realm, client, error: &error });
-                if !told_elsewhere {
-                    self.push_error(grant, notification, "transaction_failed");
+                if let Err(fault) = self.close(key).await {
+                    tracing::error!(%fault, "An approval that gave no tokens cannot be closed");
                 }
+                self.push_error(grant, notification, "transaction_failed");
             }
         }
     }
@@ -182,31 +183,22 @@ impl Inner {
         grant: &Grant,
         notification: &Notification,
         now: Timestamp,
-    ) -> Result<(TokenResponse, String), Failed> {
-        let (realm, client_id) = (&*grant.request.realm, &*grant.request.client_id);
-        let verdict = async {
-            let client = self.served.client(realm, client_id).ok_or_else(gone)?;
-            let redeemed = self.redemption.verdict(&client, key, By::Push, now).await?;
-            Ok::<_, Error>((client, redeemed))
-        };
-        let (client, (grant, approval)) = match verdict.await {
-            Ok(redeemed) => redeemed,
-            // the job at the request's expiry may have been quicker: then it is the one that tells
-            Err(error) => return Err(Failed { error, told_elsewhere: !self.close(key).await }),
-        };
+    ) -> Result<(TokenResponse, String), Error> {
+        let realm = &*grant.request.realm;
+        let client = self.served.client(realm, &grant.request.client_id).ok_or_else(gone)?;
         let auth_req_id = self.opened(Purpose::AuthReqId, realm, &notification.auth_req_id);
-        let auth_req_id = auth_req_id.ok_or_else(|| Failed::here(sealed_otherwise()))?;
-        let minted = self.redemption.mint(&client, &grant, &approval, Some(auth_req_id.reveal()), now).await;
-        minted.map_err(Failed::here)
+        let auth_req_id = auth_req_id.ok_or_else(|| Error::server_error(SEALED_OTHERWISE))?;
+        let (grant, approval) = self.redemption.verdict(&client, key, By::Push, now).await?;
+        self.redemption.mint(&client, &grant, &approval, Some(auth_req_id.reveal()), now).await
     }
 
-    /// Whether it was this call that closed an approved request.
-    async fn close(&self, key: Key) -> bool {
+    /// An approval that gave no tokens never will, and its page says so.
+    async fn close(&self, key: Key) -> Result<(), Unavailable> {
         let closed = self.redemption.grants.change(key, |grant| match grant.and_then(Grant::fail) {
-            Some(closed) => Change::Put(closed, true),
-            None => Change::Keep(false),
+            Some(closed) => Change::Put(closed, ()),
+            None => Change::Keep(()),
         });
-        closed.await.unwrap_or(false)
+        closed.await
     }
 
     /// The job at a push client's expiry: looks at what became of the request.
@@ -321,24 +313,7 @@ impl Inner {
     }
 }
 
-/// An approved request that gives no tokens.
-struct Failed {
-    error: Error,
-    /// Its client is told by somebody else.
-    told_elsewhere: bool,
-}
-
-impl Failed {
-    const fn here(error: Error) -> Self {
-        Self { error, told_elsewhere: false }
-    }
-}
-
 const SEALED_OTHERWISE: &str = "the request was sealed with another key";
-
-fn sealed_otherwise() -> Error {
-    Error::server_error(SEALED_OTHERWISE)
-}
 
 fn gone() -> Error {
     Error::new(Code::InvalidClient, "The client is not registered").because("the client was removed or disabled")

@@ -5,14 +5,18 @@
 
 mod addresses;
 mod anything;
+mod app;
 mod browser;
 mod callback;
 mod client_authentication;
 mod http_rules;
+mod long_poll;
 mod metadata;
 mod parameters;
 mod person;
+mod ping;
 mod prefix;
+mod push;
 mod quiet;
 mod receiver;
 mod token;
