@@ -42,6 +42,7 @@ pub async fn token(
 ) -> Result<TokenResponse, Error> {
     match GrantType::of(params)? {
         GrantType::Ciba => ciba.redeem(client, params, now).await,
-        GrantType::RefreshToken => refresh::refresh(ciba, issuer, events, client, params, now).await,
+        // boxed, so that a poll that is held has no room for it
+        GrantType::RefreshToken => Box::pin(refresh::refresh(ciba, issuer, events, client, params, now)).await,
     }
 }

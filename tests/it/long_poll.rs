@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use realmgate::{ciba::decide::Decision, server, web};
+use arc_swap::ArcSwap;
+use realmgate::{
+    ciba::decide::Decision,
+    http::{Http, Limit, Outbound},
+    server, web,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -224,6 +229,7 @@ async fn k13_a_client_that_polls_too_fast_again_and_again_is_refused_until_the_d
 /// The world behind a real listener: its address, and what stops it.
 async fn listening(
     world: &Arc<World>,
+    settings: server::Settings,
 ) -> (std::net::SocketAddr, tokio::sync::oneshot::Sender<()>, JoinHandle<server::Stopped>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -235,7 +241,7 @@ async fn listening(
         gateway.stop();
     };
     let service = web::service(world.routes.clone());
-    (address, stop, tokio::spawn(server::serve(listener, service, server::Settings::default(), stopping)))
+    (address, stop, tokio::spawn(server::serve(listener, service, settings, stopping)))
 }
 
 async fn send_poll(address: std::net::SocketAddr, id: &str) -> TcpStream {
@@ -254,7 +260,7 @@ async fn send_poll(address: std::net::SocketAddr, id: &str) -> TcpStream {
 #[tokio::test]
 async fn k37_a_client_that_goes_away_frees_its_place_and_spends_nothing() {
     let world = world().await;
-    let (address, _stop, _server) = listening(&world).await;
+    let (address, _stop, _server) = listening(&world, server::Settings::default()).await;
     let id = world.ask_alice().await;
     let stream = send_poll(address, &id).await;
     holds(&world, 1).await;
@@ -264,12 +270,42 @@ async fn k37_a_client_that_goes_away_frees_its_place_and_spends_nothing() {
     assert_eq!(world.poll(&id).await.status, 200);
 }
 
+#[tokio::test]
+async fn k37_the_same_over_http_2() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let (pem, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let tls = server::tls::server_config(pem.as_bytes(), key.as_bytes()).unwrap();
+    let tls = Some(Arc::new(ArcSwap::from_pointee(tls)));
+    let world = world().await;
+    let (address, _stop, _server) = listening(&world, server::Settings { tls, ..server::Settings::default() }).await;
+    let outbound = Outbound { ca_certificates: vec![("test".into(), pem.into())], ..Outbound::default() };
+    let http = Http::new(&outbound).unwrap();
+    let url: url::Url = format!("https://localhost:{}/master/token", address.port()).parse().unwrap();
+    let poll = |id: &str| {
+        let request = http.post(url.clone()).header("authorization", basic("till", "till secret: a+b%20c"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(encode(&[("grant_type", CIBA), ("auth_req_id", id)]))
+    };
+    let known = http.send(poll("x"), Limit::API).await.unwrap();
+    assert_eq!((known.version, known.status.as_u16()), (http::Version::HTTP_2, 400));
+
+    let id = world.ask_alice().await;
+    let request = poll(&id);
+    let sender = http.clone();
+    let sent = tokio::spawn(async move { sender.send(request, Limit::API).await });
+    holds(&world, 1).await;
+    sent.abort(); // resets the stream; the connection stays
+    holds(&world, 0).await;
+    world.decides("alice-sub", Decision::Approve).await;
+    assert_eq!(http.send(poll(&id), Limit::API).await.unwrap().status, 200);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn l6_a_stop_answers_five_hundred_held_polls_within_a_second() {
     let world = Arc::new(
         World::with(|realm| realm.push_str("[ciba]\nlong_poll = 20\n[limits]\npending_per_user = 1000\n")).await,
     );
-    let (address, stop, server) = listening(&world).await;
+    let (address, stop, server) = listening(&world, server::Settings::default()).await;
     let mut streams = Vec::new();
     for _ in 0..500 {
         let id = world.ask_alice().await;
