@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     keys::KeySet,
     oauth::GRANT_TYPES,
-    realm::{Endpoint, Realm, Style},
+    realm::{Endpoint, Profile, Realm, Style},
 };
 
 /// The document of a realm in one style.
@@ -33,7 +33,7 @@ pub fn discovery(realm: &Realm, keys: &KeySet, style: Style) -> Value {
         "userinfo_endpoint": at(Endpoint::Userinfo),
         "jwks_uri": at(Endpoint::Jwks),
         "backchannel_authentication_endpoint": at(Endpoint::BackchannelAuthentication),
-        "backchannel_token_delivery_modes_supported": ["poll"],
+        "backchannel_token_delivery_modes_supported": delivery_modes(realm.profile),
         "backchannel_user_code_parameter_supported": user_codes,
         "grant_types_supported": GRANT_TYPES,
         "response_types_supported": [],
@@ -47,4 +47,12 @@ pub fn discovery(realm: &Realm, keys: &KeySet, style: Style) -> Value {
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
     })
+}
+
+/// FAPI-CIBA 5.2.2 forbids push.
+const fn delivery_modes(profile: Profile) -> &'static [&'static str] {
+    match profile {
+        Profile::Standard => &["poll", "ping", "push"],
+        Profile::FapiCiba => &["poll", "ping"],
+    }
 }

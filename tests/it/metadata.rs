@@ -9,7 +9,7 @@ async fn discovery_states_one_issuer_and_the_endpoints_of_the_style_that_was_ask
     let keycloak = world.get("/realms/master/.well-known/openid-configuration").await.json();
     for document in [&short, &keycloak] {
         assert_eq!(document["issuer"], "http://127.0.0.1:8080/master");
-        assert_eq!(document["backchannel_token_delivery_modes_supported"], serde_json::json!(["poll"]));
+        assert_eq!(document["backchannel_token_delivery_modes_supported"], serde_json::json!(["poll", "ping", "push"]));
         assert_eq!(document["backchannel_user_code_parameter_supported"], true, "D8");
         for absent in [
             "backchannel_authentication_request_signing_alg_values_supported",

@@ -103,7 +103,7 @@ async fn k8_a_push_client_collects_nothing() {
     for auth_req_id in [id.as_str(), "unknown", ""] {
         assert_eq!(app.poll(auth_req_id).await.brief(), "400 unauthorized_client", "pending");
     }
-    app.world.serve(&[("master", &app.realm.split("backchannel_token_delivery_mode = \"push\"").next().unwrap())]);
+    app.world.serve(&[("master", app.realm.split("backchannel_token_delivery_mode = \"push\"").next().unwrap())]);
     assert_eq!(app.poll(&id).await.brief(), "400 unauthorized_client", "it polls since, but the request is a push one");
     assert_eq!(app.world.poll(&id).await.brief(), "400 invalid_grant", "another client learns nothing");
     let polled = app.ask().await;
