@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use realmgate::{ciba::decide::Decision, outbox, server};
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 use warp::Filter;
 
 use crate::{
@@ -221,6 +221,34 @@ async fn n9_a_certificate_that_nobody_vouches_for_is_not_told() {
     }
     assert_eq!((counted(&world, "ping", "fault"), counted(&world, "ping", "ok")), (1, 0));
     assert!(told.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn n10_an_answer_without_end_is_cut() {
+    let endless = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/", endless.local_addr().unwrap());
+    let answering = tokio::spawn(async move {
+        let (mut stream, _) = endless.accept().await.unwrap();
+        let mut answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+        let mut sent = 0;
+        while stream.write_all(answer.as_bytes()).await.is_ok() {
+            sent += answer.len();
+            answer = format!("400\r\n{}\r\n", "x".repeat(0x400));
+        }
+        sent
+    });
+    let world = World::of(&[("master", &realm("ping", &url))], Build::default()).await;
+    ask(&world).await;
+    world.decides("alice-sub", Decision::Approve).await;
+    let sent = tokio::time::timeout(Duration::from_secs(10), answering).await.unwrap().unwrap();
+    assert!(sent < 10_000_000, "{sent} bytes went into buffers on the way");
+    for _ in 0..1000 {
+        if counted(&world, "ping", "ok") > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it was told, whatever the body is like");
 }
 
 #[tokio::test]
