@@ -106,6 +106,8 @@ const VALUES: &[&str] = &[
     "",
     " ",
     "a.b.c",
+    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ0aWxsIiwic3ViIjoidGlsbCJ9.AAAA",
     "=&;",
     "+",
     "\r\nx: y",
