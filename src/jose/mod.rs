@@ -5,6 +5,7 @@ pub mod foreign;
 mod hmac;
 mod jws;
 mod remote;
+mod typed;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation};
@@ -15,6 +16,7 @@ pub use foreign::ForeignKeys;
 pub use hmac::HmacKey;
 pub use jws::{Jws, JwsAlgorithm};
 pub use remote::{PublicKeys, RemoteKeys};
+pub use typed::{public_members, sign_proof, sign_typed, sign_with_secret};
 
 use crate::{clock::Timestamp, keys::KeySet, keys::SigningKey};
 
@@ -130,6 +132,8 @@ mod tests {
     #[test]
     fn half_hash_known_answer_of_ciba_core_10_3_1() {
         assert_eq!(half_hash(Algorithm::ES256, "G5kXH2wHvUra0sHlDy1iTkDJgsgUO1bN"), "Wt0kVFXMacqvnHeyU0001w");
+        let refresh_token = "4bwc0ESC_IAhflf-ACC_vjD_ltc11ne-8gFPfA2Kx16";
+        assert_eq!(half_hash(Algorithm::ES256, refresh_token), "sHahCuSpXCRg5mkDDvvr4w");
     }
 
     #[test]

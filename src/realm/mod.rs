@@ -7,6 +7,7 @@ pub mod address;
 pub mod client;
 pub mod policy;
 pub mod profile;
+mod served;
 pub mod user;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -16,9 +17,11 @@ use url::Url;
 pub use address::{Addresses, Endpoint, Style};
 pub use client::Client;
 pub use profile::Profile;
+pub use served::Served;
 pub use user::{SignIn, User};
 
 use crate::{
+    certificate::TrustRoots,
     jose::PublicKeys,
     keys::{Algorithm, KeySource},
     secret::{Secret, WebhookKey},
@@ -48,6 +51,10 @@ pub struct Realm {
     /// Empty: the needed ones are generated and kept with the state.
     pub keys: Vec<KeySource>,
     pub clients: HashMap<String, Arc<Client>>,
+    /// Who vouches for the certificates of `tls_client_auth` clients (`[mtls]`); there where such a client is.
+    pub client_roots: Option<TrustRoots>,
+    /// Whether clients' certificates can reach the gateway: its listener asks for them, or a listed proxy may pass them on.
+    pub client_certificates: bool,
     /// Operator's sentences for scopes, shown to the person: scope -> what the client can do with it.
     pub scope_texts: HashMap<String, String>,
     /// Types of `authorization_details` (RFC 9396) that the realm knows, by name.
@@ -218,6 +225,8 @@ pub(crate) mod tests {
             },
             keys: Vec::new(),
             clients: HashMap::new(),
+            client_roots: None,
+            client_certificates: false,
             scope_texts: HashMap::new(),
             authorization_details_types: HashMap::new(),
             login_hint_token_issuers: Vec::new(),

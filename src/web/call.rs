@@ -57,7 +57,6 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     /// Read to its end, or why it could not be.
     pub(super) body: Result<Bytes, Error>,
-    #[expect(dead_code, reason = "client certificates come with the next way of client authentication")]
     pub(super) peer: Option<Peer>,
     pub(super) now: Timestamp,
 }
@@ -89,7 +88,8 @@ impl Call {
 
     /// The client that calls, authenticated.
     pub(super) async fn client(&self, params: &Params) -> Result<AuthenticatedClient, Error> {
-        let credentials = Credentials { authorization: self.authorization()?, params, now: self.now };
+        let credentials =
+            Credentials { authorization: self.authorization()?, params, peer: self.peer.as_ref(), now: self.now };
         self.live.client_auth.authenticate(&credentials).await
     }
 

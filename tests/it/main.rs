@@ -15,6 +15,7 @@ mod person;
 mod prefix;
 mod quiet;
 mod receiver;
+mod signer;
 mod token;
 mod webhook;
 mod world;

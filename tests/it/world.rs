@@ -22,6 +22,7 @@ use realmgate::{
     jose::RemoteKeys,
     keys::folder::StateFolder,
     outbox::{self, Outbox},
+    peer::Peer,
     random::Random,
     realm::{
         SignIn,
@@ -175,7 +176,9 @@ impl World {
         let random = Random::system();
         let (records, audit) = sync_channel(10_000);
         let events = Events::new(Audit::Queue(records), clock.clone());
-        let http = Http::new(&Outbound::default()).unwrap();
+        // what clients register may be a server of a test
+        let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let http = Http::new(&Outbound { private_networks, ..Outbound::default() }).unwrap();
         let folder = StateFolder::open(&state.path().join("state"), random.clone()).unwrap();
         let sealing_key = folder.sealing_key().unwrap();
         let parts = Parts {
@@ -248,9 +251,24 @@ impl World {
         headers: &[(&str, Vec<u8>)],
         body: Vec<u8>,
     ) -> Answer {
+        self.send_as(None, method, path, headers, body).await
+    }
+
+    /// The same from somebody whose address or certificate is known.
+    pub(crate) async fn send_as(
+        &self,
+        peer: Option<Peer>,
+        method: &str,
+        path: &str,
+        headers: &[(&str, Vec<u8>)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, value.as_slice());
+        }
+        if let Some(peer) = peer {
+            request = request.extension(peer);
         }
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let response = web::service(self.routes.clone()).call(request).await.unwrap();

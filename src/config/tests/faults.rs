@@ -40,7 +40,10 @@ const ROWS: &[Row] = &[
     (TOP, "issuer = \"\"", 1, "issuer", "it is empty"),
     (TOP, "profile = \"keycloak\"", 1, "profile", "not supported yet: `keycloak`"),
     (TOP, "profile = \"fast\"", 1, "profile", "write one of `standard`, `fapi-ciba`"),
-    (TOP, "[mtls]\nca_certificates = [\"ca.pem\"]", 1, "mtls", "not supported yet"),
+    (TOP, "[mtls]", 1, "mtls.ca_certificates", "it is missing"),
+    (TOP, "[mtls]\nca_certificates = []", 2, "mtls.ca_certificates", "it is empty"),
+    (TOP, "[mtls]\nca_certificates = \"ca.pem\"", 2, "mtls.ca_certificates", "a list of strings"),
+    (TOP, "[mtls]\nca_certificates = [\"ca.pem\"]", 2, "mtls.ca_certificates", "realms/ca.pem cannot be read"),
     (TOP, "[keycloak_channel]", 1, "keycloak_channel", "not supported yet"),
     (TOP, "[[upstreams]]", 1, "upstreams", "not supported yet"),
     // [upstream]
@@ -277,18 +280,6 @@ fn table_of_client_metadata() {
         ),
         (format!("{}client_secret = \"{}\"", method("client_secret_jwt"), "s".repeat(32)), None),
         (method("client_secret_jwt"), Some(("client_secret", "it is missing"))),
-        (method("tls_client_auth"), Some(("token_endpoint_auth_method", "exactly one name"))),
-        (
-            format!(
-                "{}tls_client_auth_san_dns = \"a.example\"\ntls_client_auth_san_ip = \"192.0.2.1\"",
-                method("tls_client_auth")
-            ),
-            Some(("tls_client_auth_san_dns", "exactly one name")),
-        ),
-        (
-            format!("{}tls_client_auth_san_ip = \"till\"", method("tls_client_auth")),
-            Some(("tls_client_auth_san_ip", "no IP address")),
-        ),
         (
             format!("{}{key}\ntls_client_auth_san_dns = \"till\"", method("self_signed_tls_client_auth")),
             Some(("tls_client_auth_san_dns", "it needs `tls_client_auth`")),
@@ -310,6 +301,18 @@ fn table_of_client_metadata() {
         (format!("{}{endpoint} = \"https://till.example.com/#x\"", mode("ping")), Some((endpoint, "no fragment"))),
         (format!("{}{endpoint} = \"https://a@till.example.com/\"", mode("ping")), Some((endpoint, "no user name"))),
         (format!("{}{endpoint} = \"/ping\"", mode("ping")), Some((endpoint, "no URL"))),
+        (
+            format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("push")),
+            Some(("dpop_bound_access_tokens", "pushed cannot be bound")),
+        ),
+        (
+            format!(
+                "{}{endpoint} = \"https://till.example.com/\"\ntls_client_certificate_bound_access_tokens = true",
+                mode("push")
+            ),
+            Some(("tls_client_certificate_bound_access_tokens", "pushed cannot be bound")),
+        ),
+        (format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("ping")), None),
         (
             format!("{delivery}backchannel_authentication_request_signing_alg = \"none\"\n{key}"),
             Some(("backchannel_authentication_request_signing_alg", "no algorithm")),

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
-use crate::config::{self, Config, Faults, Found, LogFormat, Overrides, folder};
+use crate::config::{self, ClientCertificates, Config, Faults, Found, LogFormat, Overrides, folder};
 
 /// A folder with `config.toml` and a sound realm `acme`.
 struct World(tempfile::TempDir);
@@ -89,6 +89,24 @@ fn each_layer_overrides_the_one_before() {
 }
 
 #[test]
+fn client_certificates_are_asked_for_where_the_file_says_so() {
+    let tls = "[tls]\ncertificate = \"pem\"\nprivate_key = \"pem\"\n";
+    let table = [
+        ("", ClientCertificates::None),
+        ("client_certificates = \"none\"", ClientCertificates::None),
+        ("client_certificates = \"optional\"", ClientCertificates::Optional),
+    ];
+    for (text, expected) in table {
+        let world = World::new(&format!("{tls}{text}"));
+        world.write("pem", "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n");
+        let loaded = |variables: &[_]| world.load(&Overrides::default(), variables).unwrap().tls.unwrap();
+        assert_eq!(loaded(&[]).client_certificates, expected, "{text}");
+        let overridden = loaded(&[("REALMGATE_TLS__CLIENT_CERTIFICATES", "optional")]);
+        assert_eq!(overridden.client_certificates, ClientCertificates::Optional, "{text}");
+    }
+}
+
+#[test]
 fn a_file_may_have_a_byte_order_mark_and_windows_lines_and_tables_of_toml_1_1() {
     let world = World::new("\u{feff}listen = \"127.0.0.1:1\"\r\noutbound = {\r\n  private_networks = [],\r\n}\r\n");
     assert_eq!(world.load(&Overrides::default(), &[]).unwrap().listen.port(), 1);
@@ -159,7 +177,11 @@ fn table_of_faults() {
         ("trusted_proxies = \"10.0.0.1\"", "config.toml:1: trusted_proxies: it must be a list"),
         ("trusted_proxies = [\"proxy\"]", "config.toml:1: trusted_proxies: one of them is no IP address"),
         ("[tls]", "config.toml:1: tls.certificate: it is missing"),
-        ("[tls]\nclient_certificates = \"optional\"", "config.toml:2: tls.client_certificates: not supported yet"),
+        (
+            "[tls]\nclient_certificates = \"required\"",
+            "config.toml:2: tls.client_certificates: `required` is none of the known words\n  remedy: write one of `none`, `optional`",
+        ),
+        ("[tls]\nclient_certificates = true", "config.toml:2: tls.client_certificates: it must be a string"),
         ("[tls]\ncertificate = \"server.pem\"", "config.toml:2: tls.certificate: server.pem cannot be read"),
         ("[tls]\ncertificate = \"config.toml\"", "config.toml:2: tls.certificate: config.toml holds no"),
         ("[management]", "config.toml:1: management.listen: it is missing"),
@@ -251,6 +273,42 @@ fn published_secrets_are_for_loopback_alone() {
     let fault = realms.faults().next().unwrap();
     assert_eq!((fault.line, fault.key.as_deref()), (line.map(|line| line + 1), Some("clients[0].client_secret")));
     assert!(fault.cause.starts_with("the secret of `demo` is the published one"), "{fault}");
+}
+
+#[test]
+fn d17_a_registered_address_that_is_not_called_is_a_fault() {
+    let endpoint = |url: &str| {
+        let keys = "backchannel_token_delivery_mode = \"ping\"\nbackchannel_client_notification_endpoint";
+        bent("client_id = \"till\"\n", &format!("client_id = \"till\"\n{keys} = \"{url}\"\n"))
+    };
+    let jwks = |url: &str| bent("client_id = \"till\"\n", &format!("client_id = \"till\"\njwks_uri = \"{url}\"\n"));
+    let hints = |url: &str| {
+        format!("{SOUND}[[login_hint_token_issuers]]\nissuer = \"https://h.example.com\"\njwks_uri = \"{url}\"\n")
+    };
+    let loopback = "[outbound]\nprivate_networks = [\"127.0.0.1\", \"10.1.0.0/16\", \"169.254.0.0/16\"]";
+    let key = |key: &str| Some(format!("clients[0].{key}"));
+    let table = [
+        ("", endpoint("http://127.0.0.1:9000/ping"), key("backchannel_client_notification_endpoint")),
+        (loopback, endpoint("http://127.0.0.1:9000/ping"), None),
+        (loopback, endpoint("http://127.0.0.2:9000/ping"), key("backchannel_client_notification_endpoint")),
+        (loopback, endpoint("http://[::1]:9000/ping"), key("backchannel_client_notification_endpoint")),
+        ("", endpoint("https://10.1.2.3/ping"), key("backchannel_client_notification_endpoint")),
+        (loopback, endpoint("https://10.1.2.3/ping"), None),
+        (loopback, endpoint("https://169.254.169.254/ping"), key("backchannel_client_notification_endpoint")),
+        ("", endpoint("https://till.example.com/ping"), None),
+        ("", jwks("http://127.0.0.1:9000/jwks"), key("jwks_uri")),
+        (loopback, jwks("http://127.0.0.1:9000/jwks"), None),
+        ("", hints("http://127.0.0.1:9000/jwks"), Some("login_hint_token_issuers[0].jwks_uri".into())),
+    ];
+    for (config, realm, expected) in table {
+        let world = World::new(config);
+        world.write("realms/acme.toml", &realm);
+        let realms = world.realms(&world.load(&Overrides::default(), &[]).unwrap());
+        let faults: Vec<_> = realms.faults().collect();
+        assert_eq!(faults.first().and_then(|fault| fault.key.clone()), expected, "{config} {realm}");
+        assert!(faults.iter().all(|fault| fault.line.is_some() && fault.cause.contains("`private_networks`")));
+        assert!(faults.len() < 2);
+    }
 }
 
 #[test]
