@@ -16,6 +16,7 @@
 
 mod cookies;
 mod decision;
+mod details;
 mod fault;
 mod inbox;
 mod notice;

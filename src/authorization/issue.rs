@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     jose,
     keys::KeySet,
-    oauth::{Code, Error, Scope, response::TokenResponse},
+    oauth::{AuthorizationDetails, Code, Error, Scope, response::TokenResponse},
     random::Random,
     realm::{Client, Realm, user::Claims},
     store::{Change, NotInserted, Table, Unavailable},
@@ -49,6 +49,9 @@ struct Token<'a> {
     amr: &'a [Box<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    /// RFC 9396 9.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<&'a AuthorizationDetails>,
     #[serde(flatten)]
     claims: &'a Claims,
 }
@@ -132,6 +135,7 @@ impl Issuer {
             acr: authorization.acr.as_deref(),
             amr: &authorization.amr,
             scope: Some(authorization.scope.to_string()),
+            authorization_details: Some(&authorization.authorization_details).filter(|details| !details.is_empty()),
             claims: &claims,
         };
         let key = self.keys.for_algorithm(policy.signing_alg).map_err(|e| fault(&e))?;
@@ -153,6 +157,7 @@ impl Issuer {
         token.aud = &client.client_id;
         token.typ = "ID";
         token.scope = None;
+        token.authorization_details = None;
         token.at_hash = Some(jose::half_hash(algorithm, &access_token));
         token.auth_req_id = pushed;
         let hashed = refresh.as_ref().filter(|_| pushed.is_some());
@@ -172,6 +177,7 @@ impl Issuer {
             refresh_token,
             id_token: Some(id_token),
             scope: authorization.scope.to_string(),
+            authorization_details: authorization.authorization_details.clone(),
         })
     }
 

@@ -127,7 +127,7 @@ impl Redemption {
         let looked = self.grants.change(key, |grant| Self::answer(grant, client, by, now, Commit::No)).await?;
         let (grant, _) = looked?;
         let status = self.status(&grant.request.user).await?;
-        policy::judge(client, status, &grant.request.scope)?;
+        policy::judge(client, status, &grant.request.scope, &grant.request.authorization_details)?;
         self.grants.change(key, |grant| Self::answer(grant, client, by, now, Commit::Yes)).await?
     }
 

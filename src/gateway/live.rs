@@ -9,7 +9,7 @@ use crate::{
     approval::Approval,
     authorization::{Issuer, RefreshKey},
     channel::Channels,
-    ciba::{Ciba, Redemption, decide::Decisions, notify::Notifier},
+    ciba::{Ciba, Hints, Redemption, RequestObjects, decide::Decisions, notify::Notifier},
     client_auth::ClientAuthentication,
     keys::{KeySet, folder::StateFault},
     metadata,
@@ -72,9 +72,19 @@ impl LiveRealm {
             Arc::clone(&tables.failed_attempts),
             parts.remote_keys.clone(),
         );
+        let request_objects =
+            RequestObjects::new(Arc::clone(&realm), Arc::clone(&tables.used), parts.remote_keys.clone());
+        let lookups = Arc::new(Lookups::new(&realm, http.clone(), events.clone(), clock.clone()));
+        let hints = Hints::new(
+            Arc::clone(&realm),
+            Arc::clone(&lookups),
+            Arc::clone(&keys),
+            upstream.clone(),
+            parts.remote_keys.clone(),
+        );
         let redemption = Redemption::new(
             Arc::clone(&realm),
-            Arc::new(Lookups::new(&realm, http.clone(), events.clone(), clock.clone())),
+            lookups,
             Arc::clone(&tables.grants),
             Arc::clone(&issuer),
             events.clone(),
@@ -90,6 +100,8 @@ impl LiveRealm {
         let decisions =
             Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), notifier.clone(), events.clone());
         let ciba = Ciba::new(
+            request_objects,
+            hints,
             Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
             decisions.clone(),
             notifier,

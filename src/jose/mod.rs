@@ -40,6 +40,11 @@ impl NotVerified {
     pub const fn because(fault: &'static str) -> Self {
         Self(fault)
     }
+
+    /// A few words of ours, good for an `error_description`.
+    pub const fn reason(&self) -> &'static str {
+        self.0
+    }
 }
 
 /// `header.claims.signature`, with `alg`, `typ` and `kid` in the header.
@@ -79,6 +84,16 @@ pub fn verify_own<T: DeserializeOwned>(
     validation.set_audience(&[audience]);
     let key = DecodingKey::from_jwk(key.jwk()).map_err(|_| NotVerified("key"))?;
     verify_with(token, &key, validation, now)
+}
+
+/// The claims of a JWS that one of `keys` made, whatever they say: they may be long past. The key decides the algorithm.
+pub fn verify_made_by(keys: &KeySet, jws: &Jws<'_>) -> Result<Claims, NotVerified> {
+    let kid = jws.kid().ok_or(NotVerified("no kid"))?;
+    let key = keys.by_kid(kid).ok_or(NotVerified("unknown kid"))?;
+    if key.algorithm().as_str() != jws.algorithm().as_str() {
+        return Err(NotVerified("alg is not the key's"));
+    }
+    jws.verify_jwk(key.jwk())
 }
 
 /// What all verifications share: `exp`, `iss` and `aud` must be there, and time is what was handed in.

@@ -29,6 +29,8 @@ pub enum Code {
     /// CIBA Core 11
     ExpiredToken,
     /// CIBA Core 13
+    ExpiredLoginHintToken,
+    /// CIBA Core 13
     UnknownUserId,
     /// CIBA Core 13
     MissingUserCode,
@@ -38,6 +40,8 @@ pub enum Code {
     InvalidBindingMessage,
     /// RFC 9396 5
     InvalidAuthorizationDetails,
+    /// RFC 8707 2
+    InvalidTarget,
     /// RFC 6750 3.1
     InvalidToken,
     /// RFC 6750 3.1
@@ -67,11 +71,13 @@ impl Code {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::ExpiredLoginHintToken => "expired_login_hint_token",
             Self::UnknownUserId => "unknown_user_id",
             Self::MissingUserCode => "missing_user_code",
             Self::InvalidUserCode => "invalid_user_code",
             Self::InvalidBindingMessage => "invalid_binding_message",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::ServerError => "server_error",

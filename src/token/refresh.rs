@@ -48,7 +48,8 @@ async fn exchange(
     }
     let scope = narrower(params, &authorization.scope)?;
     let status = ciba.status(&authorization.user).await?;
-    policy::judge(client, status, scope.as_ref().unwrap_or(&authorization.scope))?;
+    let asked = scope.as_ref().unwrap_or(&authorization.scope);
+    policy::judge(client, status, asked, &authorization.authorization_details)?;
     let tokens = issuer.rotate(client, &sid, &jti, scope.as_ref(), now).await?;
     let scope = scope.unwrap_or(authorization.scope);
     Ok((tokens, sid, Authorization { scope, ..authorization }))
