@@ -33,6 +33,8 @@ pub enum Event<'a> {
     Refreshed { realm: &'a str, client: &'a str, sub: &'a str, scope: &'a oauth::Scope, sid: &'a str },
     /// A token request that is no poll was refused: the client could not prove who it is, or may not refresh.
     TokenRefused { realm: &'a str, client: Option<&'a str>, error: &'a oauth::Error },
+    /// An authorization ended before its time: none of its tokens counts any more.
+    AuthorizationEnded { realm: &'a str, client: &'a str, sub: &'a str, sid: &'a str, how: Ended },
     /// A person signed in at the upstream, or failed to.
     SignedIn { realm: &'a str, sub: Option<&'a str>, failure: Option<&'a str> },
     /// The upstream was asked for something (`discovery`, `keys`, `token`, `lookup`, ...).
@@ -41,6 +43,12 @@ pub enum Event<'a> {
     Channel { realm: &'a str, channel: &'static str, fault: Option<&'a str> },
     /// An attempt to deliver failed, and is made again.
     DeliveryRetried { realm: &'a str, channel: &'static str, fault: &'a str },
+    /// A client was told of its request at its notification endpoint (`mode` is `ping` or `push`), or could not be.
+    Notified { realm: &'a str, client: &'a str, mode: &'static str, fault: Option<&'a str> },
+    /// An attempt to tell a client failed, and is made again.
+    NotificationRetried { realm: &'a str, client: &'a str, mode: &'static str, fault: &'a str },
+    /// The tokens of an approved request could not be pushed; what was issued does not count any more.
+    PushFailed { realm: &'a str, client: &'a str, error: &'a oauth::Error },
     /// A request was answered.
     Answered(Answered<'a>),
     /// The configuration was read again.
@@ -58,6 +66,19 @@ pub enum Decision {
 pub enum Via {
     Page,
     DeviceService,
+}
+
+/// What ended an authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its client revoked a token.
+    Revocation,
+    /// Its client logged the person out.
+    Logout,
+    /// The person's browser came with the ID token.
+    IdTokenHint,
+    /// A refresh token was used a second time.
+    Replay,
 }
 
 /// One answered request, for the access log.
@@ -133,6 +154,17 @@ impl Via {
     }
 }
 
+impl Ended {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revocation => "revocation",
+            Self::Logout => "logout",
+            Self::IdTokenHint => "id_token_hint",
+            Self::Replay => "replay",
+        }
+    }
+}
+
 fn log(event: &Event<'_>) {
     match *event {
         // the access line says it
@@ -162,6 +194,17 @@ fn log(event: &Event<'_>) {
         Event::Redeemed { realm, client, sid, .. } => {
             tracing::info!(realm.name = realm, client.id = client, sid, "Tokens were issued");
         }
+        Event::AuthorizationEnded { realm, client, sid, how: Ended::Replay, .. } => {
+            tracing::warn!(
+                realm.name = realm,
+                client.id = client,
+                sid,
+                "A refresh token was used again: its authorization has ended"
+            );
+        }
+        Event::AuthorizationEnded { realm, client, sid, how, .. } => {
+            tracing::info!(realm.name = realm, client.id = client, sid, via = how.as_str(), "An authorization ended");
+        }
         Event::SignedIn { realm, failure: None, .. } => tracing::info!(realm.name = realm, "A person signed in"),
         Event::SignedIn { realm, failure: Some(failure), .. } => {
             tracing::warn!(realm.name = realm, failure, "A sign-in failed");
@@ -180,6 +223,21 @@ fn log(event: &Event<'_>) {
         }
         Event::DeliveryRetried { realm, channel, fault } => {
             tracing::warn!(realm.name = realm, channel, fault, "The person could not be asked and is tried again");
+        }
+        Event::Notified { realm, client, mode, fault: None } => {
+            tracing::debug!(realm.name = realm, client.id = client, mode, "The client was told of its request");
+        }
+        Event::Notified { realm, client, mode, fault: Some(fault) } => {
+            let (name, id) = (realm, client);
+            tracing::warn!(realm.name = name, client.id = id, mode, fault, "The client was not told of its request");
+        }
+        Event::NotificationRetried { realm, client, mode, fault } => {
+            let (name, id) = (realm, client);
+            tracing::warn!(realm.name = name, client.id = id, mode, fault, "The client is told of its request again");
+        }
+        Event::PushFailed { realm, client, error } => {
+            let (code, cause) = (error.code().as_str(), error.cause());
+            tracing::warn!(realm.name = realm, client.id = client, code, cause, "An approved request gave no tokens");
         }
         Event::Answered(answered) => answered.log(),
         Event::Reloaded { faults: 0 } => tracing::info!("The configuration was read again"),

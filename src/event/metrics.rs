@@ -26,9 +26,22 @@ struct OfOperation {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfMode {
+    realm: Arc<str>,
+    mode: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfDecision {
     realm: Arc<str>,
     decision: &'static str,
+    via: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfEnd {
+    realm: Arc<str>,
     via: &'static str,
 }
 
@@ -54,10 +67,12 @@ pub(super) struct Metrics {
     refused_decisions: Family<OfRealm, Counter>,
     polls: Family<Of, Counter>,
     token_requests: Family<Of, Counter>,
+    ended: Family<OfEnd, Counter>,
     pending: Family<OfRealm, Gauge>,
     sign_ins: Family<Of, Counter>,
     upstream: Family<OfOperation, Counter>,
     channels: Family<OfOperation, Counter>,
+    callbacks: Family<OfMode, Counter>,
     answers: Family<OfStatus, Counter>,
     took: Histogram,
     reloads: Family<OfResult, Counter>,
@@ -74,10 +89,12 @@ impl Metrics {
             refused_decisions: Family::default(),
             polls: Family::default(),
             token_requests: Family::default(),
+            ended: Family::default(),
             pending: Family::default(),
             sign_ins: Family::default(),
             upstream: Family::default(),
             channels: Family::default(),
+            callbacks: Family::default(),
             answers: Family::default(),
             took: Histogram::new([
                 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -95,6 +112,11 @@ impl Metrics {
             "Token requests that are no poll by result",
             metrics.token_requests.clone(),
         );
+        registry.register(
+            "authorizations_ended",
+            "Authorizations that ended before their time by what ended them",
+            metrics.ended.clone(),
+        );
         registry.register("ciba_pending_requests", "Undecided requests", metrics.pending.clone());
         registry.register("sign_ins", "Sign-ins at the upstream by result", metrics.sign_ins.clone());
         registry.register(
@@ -103,6 +125,11 @@ impl Metrics {
             metrics.upstream.clone(),
         );
         registry.register("channel_requests", "Calls of channels by result", metrics.channels.clone());
+        registry.register(
+            "ciba_client_callbacks",
+            "Calls of clients' notification endpoints by mode and result",
+            metrics.callbacks.clone(),
+        );
         registry.register("http_server_requests", "Answers by status", metrics.answers.clone());
         registry.register("http_server_request_seconds", "Time to answer", metrics.took.clone());
         registry.register("config_reloads", "Reloads of the configuration by result", metrics.reloads.clone());
@@ -124,6 +151,9 @@ impl Metrics {
             Event::Redeemed { realm, .. } => self.of(&self.polls, realm, "tokens"),
             Event::Refreshed { realm, .. } => self.of(&self.token_requests, realm, "refreshed"),
             Event::TokenRefused { realm, error, .. } => self.of(&self.token_requests, realm, error.code().as_str()),
+            Event::AuthorizationEnded { realm, how, .. } => {
+                self.ended.get_or_create(&OfEnd { realm: self.name(realm), via: how.as_str() }).inc();
+            }
             Event::SignedIn { realm, failure, .. } => self.of(&self.sign_ins, realm, result(failure)),
             Event::Upstream { realm, operation, fault } => self.operation(&self.upstream, realm, operation, fault),
             Event::Channel { realm, channel, fault } => self.operation(&self.channels, realm, channel, fault),
@@ -131,6 +161,9 @@ impl Metrics {
                 let labels = OfOperation { realm: self.name(realm), operation: channel, result: "retry" };
                 self.channels.get_or_create(&labels).inc();
             }
+            Event::Notified { realm, mode, fault, .. } => self.callback(realm, mode, result(fault)),
+            Event::NotificationRetried { realm, mode, .. } => self.callback(realm, mode, "retry"),
+            Event::PushFailed { realm, error, .. } => self.of(&self.polls, realm, error.code().as_str()),
             Event::Answered(answered) => {
                 self.answers.get_or_create(&OfStatus { status: answered.status }).inc();
                 self.took.observe(answered.took.as_secs_f64());
@@ -165,6 +198,10 @@ impl Metrics {
         fault: Option<&str>,
     ) {
         family.get_or_create(&OfOperation { realm: self.name(realm), operation, result: result(fault) }).inc();
+    }
+
+    fn callback(&self, realm: &str, mode: &'static str, result: &'static str) {
+        self.callbacks.get_or_create(&OfMode { realm: self.name(realm), mode, result }).inc();
     }
 
     fn name(&self, realm: &str) -> Arc<str> {

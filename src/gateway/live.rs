@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Parts;
+use super::{Gateway, Parts};
 use crate::{
     approval::Approval,
     authorization::{Issuer, RefreshKey},
     channel::Channels,
-    ciba::{Ciba, decide::Decisions},
+    ciba::{Ciba, Hints, Redemption, RequestObjects, decide::Decisions, notify::Notifier},
     client_auth::ClientAuthentication,
     keys::{KeySet, folder::StateFault},
     metadata,
     realm::{Realm, Style},
+    token::Tokens,
     upstream::{Upstream, lookup::Lookups},
 };
 
@@ -22,7 +23,7 @@ pub struct LiveRealm {
     pub client_auth: ClientAuthentication,
     pub ciba: Ciba,
     pub decisions: Decisions,
-    pub issuer: Arc<Issuer>,
+    pub tokens: Tokens,
     pub approval: Approval,
     pub upstream: Option<Arc<Upstream>>,
     keys: Arc<KeySet>,
@@ -39,7 +40,8 @@ pub struct NotBuilt {
 
 impl LiveRealm {
     /// Blocking: keys may have to be generated. Asks nobody: an upstream that is down delays nothing.
-    pub(super) fn build(realm: Arc<Realm>, parts: &Parts) -> Result<Self, NotBuilt> {
+    pub(super) fn build(realm: Arc<Realm>, gateway: &Gateway) -> Result<Self, NotBuilt> {
+        let parts = &gateway.parts;
         let not_built = |fault| NotBuilt { realm: Arc::clone(&realm.name), fault };
         let keys = if realm.keys.is_empty() {
             parts.state.realm_keys(&realm.name, &realm.algorithms()).map_err(not_built)?
@@ -71,18 +73,45 @@ impl LiveRealm {
             Arc::clone(&tables.failed_attempts),
             parts.remote_keys.clone(),
         );
-        let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), events.clone());
-        let ciba = Ciba::new(
+        let request_objects =
+            RequestObjects::new(Arc::clone(&realm), Arc::clone(&tables.used), parts.remote_keys.clone());
+        let lookups = Arc::new(Lookups::new(&realm, http.clone(), events.clone(), clock.clone()));
+        let hints = Hints::new(
             Arc::clone(&realm),
-            Lookups::new(&realm, http.clone(), events.clone(), clock.clone()),
-            Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
+            Arc::clone(&lookups),
+            Arc::clone(&keys),
+            upstream.clone(),
+            parts.remote_keys.clone(),
+        );
+        let redemption = Redemption::new(
+            Arc::clone(&realm),
+            lookups,
             Arc::clone(&tables.grants),
-            decisions.clone(),
-            Arc::clone(&tables.wrong_codes),
             Arc::clone(&issuer),
             events.clone(),
             random.clone(),
         );
+        let notifier = Notifier::new(
+            Arc::clone(&redemption),
+            gateway.served.clone(),
+            outbox.clone(),
+            Arc::clone(&parts.sealer),
+            clock.clone(),
+        );
+        let decisions =
+            Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), notifier.clone(), events.clone());
+        let ciba = Ciba::new(
+            request_objects,
+            hints,
+            Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
+            decisions.clone(),
+            notifier,
+            redemption,
+            Arc::clone(&tables.wrong_codes),
+            Arc::clone(&gateway.held),
+            clock.clone(),
+        );
+        let tokens = Tokens::new(Arc::clone(&realm), issuer, Arc::clone(&tables.used), events.clone());
         let approval = Approval::new(
             Arc::clone(&realm),
             decisions.clone(),
@@ -96,7 +125,7 @@ impl LiveRealm {
         let discovery = [Style::Short, Style::Keycloak].map(|style| {
             Bytes::from(serde_json::to_vec(&metadata::discovery(&realm, &keys, style)).unwrap_or_default())
         });
-        Ok(Self { realm, client_auth, ciba, decisions, issuer, approval, upstream, keys, discovery })
+        Ok(Self { realm, client_auth, ciba, decisions, tokens, approval, upstream, keys, discovery })
     }
 
     /// The discovery document, as JSON.

@@ -302,6 +302,18 @@ fn table_of_client_metadata() {
         (format!("{}{endpoint} = \"https://a@till.example.com/\"", mode("ping")), Some((endpoint, "no user name"))),
         (format!("{}{endpoint} = \"/ping\"", mode("ping")), Some((endpoint, "no URL"))),
         (
+            format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("push")),
+            Some(("dpop_bound_access_tokens", "pushed cannot be bound")),
+        ),
+        (
+            format!(
+                "{}{endpoint} = \"https://till.example.com/\"\ntls_client_certificate_bound_access_tokens = true",
+                mode("push")
+            ),
+            Some(("tls_client_certificate_bound_access_tokens", "pushed cannot be bound")),
+        ),
+        (format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("ping")), None),
+        (
             format!("{delivery}backchannel_authentication_request_signing_alg = \"none\"\n{key}"),
             Some(("backchannel_authentication_request_signing_alg", "no algorithm")),
         ),
@@ -403,6 +415,13 @@ fn table_of_types_and_issuers() {
         (format!("{kind}members = {{ amount = \"object\", creditor = \"string\" }}\nrequired = [\"amount\"]"), None),
         (format!("{kind}members = {{ amount = \"money\" }}"), Some("members and their kinds")),
         (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"x\"]"), Some("not among `members`")),
+        (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"identifier\"]"), None),
+        (
+            format!("{kind}members = {{ amount = \"object\" }}\nsentence = \"Pay {{amuont.value}}\""),
+            Some("`amuont` stands in it"),
+        ),
+        (format!("{kind}members = {{ identifier = \"number\" }}"), Some("RFC 9396 2.2")),
+        (format!("{kind}members = {{ identifier = \"string\" }}"), None),
         (format!("{kind}{kind}"), Some("described before")),
         ("[[authorization_details_types]]\nsentence = \"x\"".to_owned(), Some("it is missing")),
         (format!("{issuer}jwks_uri = \"https://hints.example.com/jwks\""), None),

@@ -397,9 +397,10 @@ async fn a19_fapi_takes_ps256_and_es256_alone() {
     );
     let world = World::of(&[("master", &realm)], Build::default()).await;
     let maker = Maker::new(&keys);
+    // a client that has proved who it is still needs a DPoP proof
     let table = [
-        ("PS256", keys.rsa.by(PS256), "400 invalid_grant"),
-        ("ES256", keys.p256.clone(), "400 invalid_grant"),
+        ("PS256", keys.rsa.by(PS256), "400 invalid_dpop_proof"),
+        ("ES256", keys.p256.clone(), "400 invalid_dpop_proof"),
         ("RS256", keys.rsa.clone(), "401 invalid_client"),
         ("EdDSA", keys.ed25519.clone(), "401 invalid_client"),
     ];

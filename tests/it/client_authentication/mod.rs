@@ -24,7 +24,7 @@ struct Proof {
 /// Path, the rest of the form, the answer to a client that has proved who it is: one that leaves nothing behind.
 type Endpoint = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
-const ENDPOINTS: [Endpoint; 4] = [
+const ENDPOINTS: [Endpoint; 10] = [
     ("/master/bc-authorize", &[("scope", "openid"), ("login_hint", "nobody")], "400 unknown_user_id"),
     ("/master/token", &[("grant_type", CIBA), ("auth_req_id", "unknown")], "400 invalid_grant"),
     (
@@ -37,6 +37,12 @@ const ENDPOINTS: [Endpoint; 4] = [
         &[("grant_type", CIBA), ("auth_req_id", "unknown")],
         "400 invalid_grant",
     ),
+    ("/master/introspect", &[("token", "unknown")], "200"),
+    ("/master/revoke", &[("token", "unknown")], "200"),
+    ("/master/logout", &[("refresh_token", "unknown")], "400 invalid_grant"),
+    ("/realms/master/protocol/openid-connect/token/introspect", &[("token", "unknown")], "200"),
+    ("/realms/master/protocol/openid-connect/revoke", &[("token", "unknown")], "200"),
+    ("/realms/master/protocol/openid-connect/logout", &[("refresh_token", "unknown")], "400 invalid_grant"),
 ];
 
 impl Proof {
