@@ -156,7 +156,7 @@ async fn n8_an_endpoint_that_is_up_again_is_told() {
 }
 
 #[tokio::test]
-async fn n8_no_attempt_begins_after_expiry_and_fapi_has_one_alone() {
+async fn n8_no_attempt_begins_after_expiry() {
     let mut app = App::new("ping", 500).await;
     app.ask().await;
     app.world.advance(119);
@@ -164,14 +164,6 @@ async fn n8_no_attempt_begins_after_expiry_and_fapi_has_one_alone() {
     app.receiver.next().await;
     app.ended("ping", "fault").await;
     assert_eq!(app.counted("ping", "retry"), 0, "the next one would be too late");
-
-    let fapi = |realm: &mut String| realm.insert_str(0, "profile = \"fapi-ciba\"\n");
-    let mut app = App::with("ping", 500, fapi, Build::default()).await;
-    app.ask().await;
-    app.world.decides("alice-sub", Decision::Approve).await;
-    app.receiver.next().await;
-    app.ended("ping", "fault").await;
-    assert_eq!(app.counted("ping", "retry"), 0);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::{
     oauth::response::TokenResponse,
     outbox::{self, About, Ending, Outbox, Unwanted, Verdict},
     random::NoRandomness,
-    realm::{Client, Profile, Realm, Served, client},
+    realm::{Client, Realm, Served, client},
     secret::{Sealed, Sealer, Secret},
 };
 
@@ -174,10 +174,7 @@ impl Messenger {
 
     /// One attempt alone under FAPI-CIBA, whose conformance suite counts the calls.
     fn pauses(&self) -> &'static [Duration] {
-        match self.realm.profile {
-            Profile::Standard => PAUSES,
-            Profile::FapiCiba => &[],
-        }
+        if self.realm.profile.restrictions().notified_again { PAUSES } else { &[] }
     }
 
     /// What is sealed for one realm and use opens for no other.
