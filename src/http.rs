@@ -13,7 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
-use reqwest::{Certificate, Client, RequestBuilder, Response, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, redirect::Policy};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -125,6 +125,18 @@ impl Http {
         Ok(http)
     }
 
+    /// The same, for somebody who shows a certificate of their own where a server asks for one (RFC 8705 2). `identity` is
+    /// PEM: the certificate, the rest of its chain, and its private key last.
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds outgoing clients")]
+    pub fn with_identity(outbound: &Outbound, identity: &[u8]) -> Result<Self, Fault> {
+        let setup = |error: reqwest::Error| Fault::Setup(reason(&error));
+        let shown = reqwest::Identity::from_pem(identity).map_err(setup)?;
+        // tried alone first, so that a fault is not taken for one of the trust roots
+        Client::builder().tls_certs_only([]).no_proxy().identity(shown.clone()).build().map_err(setup)?;
+        let sending = builder(outbound, None)?.identity(shown).build().map_err(setup)?;
+        Ok(Self { sending: Arc::new(OnceLock::from(Ok(sending))), ..Self::new(outbound)? })
+    }
+
     pub fn get(&self, url: Url) -> RequestBuilder {
         self.blank.get(url)
     }
@@ -209,8 +221,12 @@ fn made(
     made.as_ref().map_err(|fault| Fault::Setup(fault.clone()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that builds outgoing clients")]
 fn build(outbound: &Outbound, guard: Option<&Guard>) -> Result<Client, Fault> {
+    builder(outbound, guard)?.build().map_err(|error| Fault::Setup(error.to_string()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds outgoing clients")]
+fn builder(outbound: &Outbound, guard: Option<&Guard>) -> Result<ClientBuilder, Fault> {
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .no_proxy()
@@ -237,7 +253,7 @@ fn build(outbound: &Outbound, guard: Option<&Guard>) -> Result<Client, Fault> {
         let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| Fault::Setup(error.to_string()))?;
         builder = builder.proxy(proxy);
     }
-    builder.build().map_err(|error| Fault::Setup(error.to_string()))
+    Ok(builder)
 }
 
 async fn read(mut response: Response, most: usize) -> Result<Bytes, Fault> {
@@ -267,6 +283,7 @@ fn in_words(cause: String) -> String {
             "CaUsedAsEndEntity",
             "the server's certificate says that it is an authority's (CA:TRUE); make one that says CA:FALSE",
         ),
+        ("KeyMismatch", "the private key is not the certificate's"),
         ("UnknownIssuer", "the server's certificate was issued by nobody who is trusted here"),
     ];
     words.iter().find(|(name, _)| cause.contains(name)).map_or(cause, |(_, sentence)| (*sentence).to_owned())

@@ -13,7 +13,7 @@
 //! | [`authorization`], [`channel`] | what a redeemed grant leaves; how a person is reached |
 //! | [`upstream`], [`client_auth`] | the provider behind a realm, sign-in and lookup; who is calling |
 //! | [`config`], [`keycloak`], [`realm`] | files as written; Keycloak's wire shapes; what a realm is |
-//! | [`oauth`], [`keys`], [`jose`], [`store`], [`outbox`], [`event`], [`http`], [`peer`], [`clock`], [`random`], [`secret`] | the bottom |
+//! | [`oauth`], [`keys`], [`jose`], [`certificate`], [`store`], [`outbox`], [`event`], [`http`], [`peer`], [`clock`], [`random`], [`secret`] | the bottom |
 //! | [`demo`] | the demo's provider and first page |
 //!
 //! `POST /acme/bc-authorize`: `server` accepts and attaches the peer; `web` finds the line of its list, reads the form and
@@ -26,6 +26,7 @@
 
 pub mod approval;
 pub mod authorization;
+pub mod certificate;
 pub mod channel;
 pub mod ciba;
 pub mod client_auth;

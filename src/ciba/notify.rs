@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use self::message::Messenger;
 use crate::{
+    authorization::Possession,
     ciba::{
         Redemption,
         grant::{Delivery, Grant, Notification, State},
         redeem::By,
     },
     clock::{Clock, Timestamp},
-    event::Event,
+    event::{Ended, Event},
     oauth::{Code, Error, response::TokenResponse},
     outbox::{NotTaken, Outbox},
     random::NoRandomness,
@@ -97,11 +98,12 @@ impl Inner {
         match self.redeem(key, grant, notification, now).await {
             Ok((tokens, sid)) => {
                 if !self.messenger.push(grant, notification, &tokens).await {
-                    self.withdraw(grant, &sid).await;
+                    self.end(grant, &sid).await;
                 }
             }
             Err(error) => {
-                self.failed(grant, &error);
+                let (realm, client) = (&*grant.request.realm, &*grant.request.client_id);
+                self.redemption.events.tell(Event::PushFailed { realm, client, error: &error });
                 if let Err(fault) = self.close(key).await {
                     tracing::error!(%fault, "An approval that gave no tokens cannot be closed");
                 }
@@ -122,8 +124,9 @@ impl Inner {
         let gone = || Error::new(Code::InvalidClient, "The client is not registered").because("removed or disabled");
         let client = self.served.client(realm, client_id).ok_or_else(gone)?;
         let auth_req_id = self.messenger.auth_req_id(notification).map_err(Error::server_error)?;
-        let (grant, approval) = self.redemption.verdict(&client, key, By::Push, now).await?;
-        self.redemption.mint(&client, &grant, &approval, Some(auth_req_id.reveal()), now).await
+        let nothing = Possession::default(); // what is pushed is bound to nobody
+        let (grant, approval, bound_to) = self.redemption.verdict(&client, key, By::Push, &nothing, now).await?;
+        self.redemption.mint(&client, &grant, &approval, &bound_to, Some(auth_req_id.reveal()), now).await
     }
 
     /// An approval that gave no tokens never will, and its page says so.
@@ -154,17 +157,19 @@ impl Inner {
     }
 
     /// Tokens that the client did not get must not count.
-    async fn withdraw(&self, grant: &Grant, sid: &str) {
-        let error = match self.redemption.issuer.withdraw(sid).await {
-            Ok(()) => Error::server_error("the tokens could not be delivered and do not count any more"),
-            Err(fault) => fault.into(),
-        };
-        self.failed(grant, &error);
-    }
-
-    fn failed(&self, grant: &Grant, error: &Error) {
+    async fn end(&self, grant: &Grant, sid: &str) {
         let (realm, client) = (&*grant.request.realm, &*grant.request.client_id);
-        self.redemption.events.tell(Event::PushFailed { realm, client, error });
+        match self.redemption.issuer.end(sid, client).await {
+            Ok(Some(authorization)) => self.redemption.events.tell(Event::AuthorizationEnded {
+                realm,
+                client,
+                sub: &authorization.sub,
+                sid,
+                how: Ended::NotDelivered,
+            }),
+            Ok(None) => {}
+            Err(fault) => tracing::error!(%fault, "Tokens that could not be pushed cannot be revoked"),
+        }
     }
 }
 

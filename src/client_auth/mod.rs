@@ -1,16 +1,26 @@
 //! Who is calling: one implementation for every endpoint that a client authenticates at (RFC 6749 2.3, OpenID Connect
 //! Core 9). Exactly one method a request, and the registered one. The answer for an unknown client is that for a wrong
-//! secret, in content and in time.
+//! secret, in content and, where a secret is compared, in time.
+//!
+//! That time is not hidden where a public key is verified: a client id is no secret (RFC 6749 2.2), and what such a client
+//! signs with cannot be guessed.
 
+mod assertion;
+mod attempts;
+mod certificate;
 mod secret;
 
 use std::sync::Arc;
 
+pub use attempts::FailedAttempts;
+
+use self::{assertion::Assertions, attempts::Attempts, certificate::Certificates};
 use crate::{
     clock::Timestamp,
     jose::RemoteKeys,
     oauth::{Code, Error, Params},
-    realm::{Client, Realm, client::Authentication},
+    peer::Peer,
+    realm::{Client, Realm},
     store::{Table, Used},
 };
 
@@ -19,6 +29,8 @@ pub struct Credentials<'a> {
     /// The `Authorization` header.
     pub authorization: Option<&'a str>,
     pub params: &'a Params,
+    /// `None` in tests.
+    pub peer: Option<&'a Peer>,
     pub now: Timestamp,
 }
 
@@ -37,66 +49,93 @@ impl std::ops::Deref for AuthenticatedClient {
 /// Client authentication in one realm.
 pub struct ClientAuthentication {
     realm: Arc<Realm>,
-    #[expect(dead_code, reason = "for assertions")]
-    used: Arc<Table<Used>>,
-    #[expect(dead_code, reason = "for assertions")]
-    keys: RemoteKeys,
+    assertions: Assertions,
+    certificates: Certificates,
+    attempts: Attempts,
+}
+
+/// What the request proves it with.
+enum Presented<'a> {
+    Secret(secret::Presented),
+    Assertion(assertion::Presented<'a>),
+    Certificate(certificate::Presented<'a>),
 }
 
 impl ClientAuthentication {
-    pub const fn new(realm: Arc<Realm>, used: Arc<Table<Used>>, keys: RemoteKeys) -> Self {
-        Self { realm, used, keys }
+    pub fn new(
+        realm: Arc<Realm>,
+        used: Arc<Table<Used>>,
+        failed: Arc<Table<FailedAttempts>>,
+        keys: RemoteKeys,
+    ) -> Self {
+        Self {
+            assertions: Assertions::new(Arc::clone(&realm), used, keys.clone()),
+            certificates: Certificates::new(Arc::clone(&realm), keys),
+            attempts: Attempts::new(Arc::clone(&realm.name), failed),
+            realm,
+        }
     }
 
     /// # Errors
-    /// `invalid_client` (401), or `invalid_request` where a request uses two methods or names two clients.
+    /// `invalid_client` (401); `invalid_request` where a request uses two methods or names two clients;
+    /// `temporarily_unavailable` (429) after many failures of this client from this address.
     pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
-        secrets(&self.realm, credentials)
+        let now = credentials.now;
+        let presented = Presented::of(credentials)?;
+        let attempt = presented.guess().map(|client_id| self.attempts.of(client_id, credentials.peer));
+        if let Some(attempt) = &attempt {
+            attempt.is_allowed(now).await?;
+        }
+        let judged = match &presented {
+            Presented::Secret(presented) => presented.judge(&self.realm),
+            Presented::Assertion(presented) => self.assertions.judge(presented, now).await,
+            Presented::Certificate(presented) => self.certificates.judge(presented, now).await,
+        };
+        if let (Err(error), Some(attempt)) = (&judged, &attempt)
+            && error.code() == Code::InvalidClient
+        {
+            attempt.failed(now).await?;
+        }
+        judged.map(AuthenticatedClient)
     }
 }
 
-fn secrets(realm: &Realm, credentials: &Credentials<'_>) -> Result<AuthenticatedClient, Error> {
-    let params = credentials.params;
-    if params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some() {
-        if credentials.authorization.is_some() || params.get("client_secret").is_some() {
-            return Err(two_methods());
+impl<'a> Presented<'a> {
+    /// One method, and one client (RFC 6749 2.3).
+    fn of(credentials: &Credentials<'a>) -> Result<Self, Error> {
+        let params = credentials.params;
+        let has_assertion = params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some();
+        let methods = [credentials.authorization.is_some(), params.get("client_secret").is_some(), has_assertion];
+        if methods.into_iter().filter(|is_used| *is_used).count() > 1 {
+            return Err(Error::invalid_request("The request authenticates the client in two ways"));
         }
-        return Err(refused("client assertions are not supported"));
-    }
-    let presented = match credentials.authorization {
-        Some(header) => {
-            if params.get("client_secret").is_some() {
-                return Err(two_methods());
-            }
+        if has_assertion {
+            return assertion::Presented::of(params).map(Self::Assertion);
+        }
+        if let Some(header) = credentials.authorization {
             let presented = secret::Presented::basic(header)?;
             if params.get("client_id").is_some_and(|id| !presented.is_for(id)) {
                 return Err(Error::invalid_request("The request names two clients"));
             }
-            presented
+            return Ok(Self::Secret(presented));
         }
-        None => secret::Presented::post(params)?,
-    };
-    let client = presented.client(&realm.clients);
-    // compared even where there is no such client, so that the time tells nothing
-    let (registered, method) = match client.map(|client| &client.authentication) {
-        Some(Authentication::ClientSecretBasic(secret)) => (Some(secret), secret::Method::Basic),
-        Some(Authentication::ClientSecretPost(secret)) => (Some(secret), secret::Method::Post),
-        _ => (None, secret::Method::Post),
-    };
-    let right = presented.matches(registered);
-    match client {
-        None => Err(refused("unknown client")),
-        Some(_) if !right => Err(refused("wrong secret")),
-        Some(_) if presented.method() != method => Err(refused("not the registered method")),
-        Some(client) if !client.enabled => Err(refused("the client is disabled")),
-        Some(client) => Ok(AuthenticatedClient(Arc::clone(client))),
+        if params.get("client_secret").is_some() {
+            return secret::Presented::post(params).map(Self::Secret);
+        }
+        certificate::Presented::of(params, credentials.peer).map(Self::Certificate)
+    }
+
+    /// Whose secret this may be a guess of; nothing where none can be guessed.
+    fn guess(&self) -> Option<&str> {
+        match self {
+            Self::Secret(presented) => Some(presented.client_id()),
+            Self::Assertion(presented) => presented.is_by_secret().then(|| presented.client_id()),
+            Self::Certificate(_) => None,
+        }
     }
 }
 
-fn two_methods() -> Error {
-    Error::invalid_request("The request authenticates the client in two ways")
-}
-
-fn refused(cause: &'static str) -> Error {
+/// The one answer to who could not prove it. The cause is for the log.
+fn refused(cause: impl Into<String>) -> Error {
     Error::new(Code::InvalidClient, "Client authentication failed").because(cause)
 }

@@ -1,18 +1,18 @@
 //! `client_secret_basic` and `client_secret_post` (RFC 6749 2.3.1).
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::refused;
 use crate::{
     oauth::{Error, Params, params},
-    realm::Client,
+    realm::{Client, Realm, client::Authentication},
     secret::Secret,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
+enum Method {
     Basic,
     Post,
 }
@@ -52,19 +52,34 @@ impl Presented {
         Ok(Self { method: Method::Post, readings: vec![(id.to_owned(), secret.to_owned())] })
     }
 
-    pub(super) const fn method(&self) -> Method {
-        self.method
-    }
-
     pub(super) fn is_for(&self, client_id: &str) -> bool {
         self.readings.iter().any(|(id, _)| id == client_id)
     }
 
-    pub(super) fn client<'a>(&self, clients: &'a HashMap<String, Arc<Client>>) -> Option<&'a Arc<Client>> {
-        self.readings.iter().find_map(|(id, _)| clients.get(id))
+    pub(super) fn client_id(&self) -> &str {
+        self.readings.first().map_or("", |(id, _)| id)
     }
 
-    pub(super) fn matches(&self, registered: Option<&Secret>) -> bool {
+    /// The client that registered this secret and this method.
+    pub(super) fn judge(&self, realm: &Realm) -> Result<Arc<Client>, Error> {
+        let client = self.readings.iter().find_map(|(id, _)| realm.clients.get(id));
+        // compared even where there is no such client, so that the time tells nothing
+        let (registered, method) = match client.map(|client| &client.authentication) {
+            Some(Authentication::ClientSecretBasic(secret)) => (Some(secret), Method::Basic),
+            Some(Authentication::ClientSecretPost(secret)) => (Some(secret), Method::Post),
+            _ => (None, Method::Post),
+        };
+        let right = self.matches(registered);
+        match client {
+            None => Err(refused("unknown client")),
+            Some(_) if !right => Err(refused("wrong secret")),
+            Some(_) if self.method != method => Err(refused("not the registered method")),
+            Some(client) if !client.enabled => Err(refused("the client is disabled")),
+            Some(client) => Ok(Arc::clone(client)),
+        }
+    }
+
+    fn matches(&self, registered: Option<&Secret>) -> bool {
         let nobody = Secret::new("");
         let secret = registered.unwrap_or(&nobody);
         let mut right = false;

@@ -84,7 +84,8 @@ pub(super) fn tls_config(tls: &Tls, file: &Path) -> Result<Arc<server::ServerCon
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| fault(file, "tls", format!("{}: {error}", path.display()), remedy))
     };
-    let config = server::tls::server_config(&read(&tls.certificate)?, &read(&tls.private_key)?);
+    let (certificate, key) = (read(&tls.certificate)?, read(&tls.private_key)?);
+    let config = server::tls::server_config(&certificate, &key, tls.client_certificates);
     config.map(Arc::new).map_err(|cause| fault(file, "tls", cause, remedy))
 }
 

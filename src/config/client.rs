@@ -2,6 +2,7 @@
 
 mod authentication;
 mod delivery;
+mod profile;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,20 +12,32 @@ use crate::{
     keys::Algorithm,
     oauth::{CIBA_GRANT_TYPE, Scope},
     realm::{
-        Client, DetailsType,
+        Client, DetailsType, Profile,
         client::{Delivery, GrantTypes, HintKinds, SenderConstraint},
     },
 };
 
 /// What of the realm a client is read against.
 pub(super) struct Realm<'r> {
+    pub(super) profile: Profile,
     /// The algorithms that `[[keys]]` holds keys for; nothing where all keys are generated.
     pub(super) algorithms: Option<&'r [Algorithm]>,
     pub(super) details_types: &'r HashMap<String, std::sync::Arc<DetailsType>>,
+    /// Whether it has `[mtls]`.
+    pub(super) vouches_for_certificates: bool,
 }
 
 /// Reads one client. `lines` are where the `client_id`s of those before it stand.
 pub(super) fn client(table: Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>) -> Option<Client> {
+    let client = read(&table, realm, lines);
+    if let Some(client) = &client {
+        profile::check(&table, client, realm.profile);
+    }
+    table.finish();
+    client
+}
+
+fn read(table: &Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>) -> Option<Client> {
     table.require(&["client_id"]);
     let client_id = table.parsed("client_id", client_id);
     if let (Some(id), Some(line)) = (&client_id, table.line_of("client_id"))
@@ -35,23 +48,21 @@ pub(super) fn client(table: Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<St
     }
     let client_name = table.parsed("client_name", |text| text::sentence(text, 100));
     let enabled = table.flag("enabled").unwrap_or(true);
-    let keys = public_keys::read(&table);
-    let authentication = authentication::read(&table);
-    let grant_types = grant_types(&table);
-    let scope = scope(&table, grant_types);
-    let authorization_details_types = details_types(&table, realm);
-    let delivery = delivery::read(&table);
-    let request_signing_alg = request_signing_alg(&table);
+    let keys = public_keys::read(table);
+    let authentication = authentication::read(table, realm);
+    let grant_types = grant_types(table);
+    let scope = scope(table, grant_types);
+    let authorization_details_types = details_types(table, realm);
+    let delivery = delivery::read(table);
+    let request_signing_alg = request_signing_alg(table);
     let backchannel_user_code_parameter = table.flag("backchannel_user_code_parameter").unwrap_or(false);
-    let hints = hints(&table);
-    let sender_constraint = sender_constraint(&table, delivery.as_ref());
+    let hints = hints(table);
+    let sender_constraint = sender_constraint(table, delivery.as_ref());
     let id_token_signed_response_alg = table.parsed("id_token_signed_response_alg", |text| {
         let algorithm = text::algorithm(text)?;
         policy::has_key(realm.algorithms, algorithm).map(|()| algorithm)
     });
     let default_max_age = table.number("default_max_age", 1..=366 * 24 * 60 * 60, "seconds").map(Duration::from_secs);
-    table.finish();
-
     Some(Client {
         client_id: client_id?.into(),
         client_name,

@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 use url::Url;
 
-use super::{Config, LogFormat, Tls, fault::Problem, layers::Layers, realm, text};
+use super::{ClientCertificates, Config, LogFormat, Tls, fault::Problem, layers::Layers, realm, text};
 use crate::http::Outbound;
 
 /// Takes every key out of the layers. Where one is faulty, something harmless stands in its place: the fault is recorded,
@@ -111,18 +111,18 @@ fn tls(layers: &mut Layers) -> Option<Tls> {
     if !layers.has_section("tls") {
         return None;
     }
-    if let Some(word) = layers.text("tls.client_certificates")
-        && word != "none"
-    {
-        let problem = match word.as_str() {
-            "optional" => Problem::new("not supported yet: `optional`", "write `none`"),
-            word => Problem::unknown_word(word, &["none"]),
-        };
-        layers.fault("tls.client_certificates", problem);
-    }
+    let client_certificates = layers.parsed("tls.client_certificates", client_certificates).unwrap_or_default();
     let certificate = pem_file(layers, "tls.certificate", "CERTIFICATE-----");
     let private_key = pem_file(layers, "tls.private_key", "PRIVATE KEY-----");
-    Some(Tls { certificate: certificate?, private_key: private_key? })
+    Some(Tls { certificate: certificate?, private_key: private_key?, client_certificates })
+}
+
+fn client_certificates(text: &str) -> Result<ClientCertificates, Problem> {
+    match text {
+        "none" => Ok(ClientCertificates::None),
+        "optional" => Ok(ClientCertificates::Optional),
+        _ => Err(Problem::unknown_word(text, &["none", "optional"])),
+    }
 }
 
 fn pem_file(layers: &mut Layers, key: &str, holds: &str) -> Option<PathBuf> {

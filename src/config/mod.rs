@@ -11,6 +11,7 @@ mod environment;
 mod fault;
 mod folder;
 mod layers;
+mod mtls;
 mod policy;
 mod public_keys;
 mod realm;
@@ -71,6 +72,16 @@ pub struct Config {
 pub struct Tls {
     pub certificate: PathBuf,
     pub private_key: PathBuf,
+    pub client_certificates: ClientCertificates,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    #[default]
+    None,
+    /// Asked for, and not required.
+    Optional,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +125,12 @@ impl Config {
     /// The public URL with the path prefix, without a slash at the end: what every published address begins with.
     pub fn public_base(&self) -> String {
         format!("{}{}", self.public_url, self.path_prefix)
+    }
+
+    /// Whether a client's certificate can become known: by the handshake, or from a proxy that is believed.
+    pub fn sees_certificates(&self) -> bool {
+        let asks = |tls: &Tls| tls.client_certificates == ClientCertificates::Optional;
+        self.tls.as_ref().is_some_and(asks) || !self.trusted_proxies.is_empty()
     }
 
     /// Whether only this machine can reach the gateway, and is told to.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{fault::Problem, table::Table, text};
 use crate::{
     keys::{Algorithm, KeySource, SigningKey},
-    realm::{CibaPolicy, Limits, TokenPolicy},
+    realm::{CibaPolicy, Limits, Profile, TokenPolicy},
 };
 
 /// The longest life of an authentication request, in seconds.
@@ -53,14 +53,19 @@ pub(super) fn limits(table: Option<Table<'_>>) -> Limits {
 }
 
 /// `available` are the algorithms that `[[keys]]` holds keys for; nothing where all keys are generated.
-pub(super) fn tokens(root: &Table<'_>, available: Option<&[Algorithm]>) -> TokenPolicy {
+pub(super) fn tokens(root: &Table<'_>, profile: Profile, available: Option<&[Algorithm]>) -> TokenPolicy {
     let table = root.table("tokens");
+    let allowed = profile.restrictions().token_algorithms;
     let signing_alg = table.as_ref().and_then(|table| table.parsed("signing_alg", text::algorithm));
     let policy = TokenPolicy {
         access_token_lifespan: seconds(table.as_ref(), "access_token_lifespan", 1, DAY, 300),
         refresh_token_lifespan: seconds(table.as_ref(), "refresh_token_lifespan", 1, YEAR, 1800),
-        signing_alg: signing_alg.unwrap_or(Algorithm::RS256),
+        signing_alg: signing_alg.unwrap_or(allowed[0]),
     };
+    if let (Some(table), false) = (&table, allowed.contains(&policy.signing_alg)) {
+        let cause = "tokens must not be signed with this algorithm (profile `fapi-ciba`)";
+        table.fault("signing_alg", Problem::new(cause, "write `PS256` or `ES256`"));
+    }
     if let Err(problem) = has_key(available, policy.signing_alg) {
         // the default has no place in the file: the section's keys are what is missing
         match &table {

@@ -9,7 +9,7 @@ use super::{
     client, details,
     environment::Environment,
     fault::{Fault, Problem},
-    policy, public_keys,
+    mtls, policy, public_keys,
     table::{Source, Table},
     text, ways,
 };
@@ -74,7 +74,6 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
     let issuer = root.parsed("issuer", text::issuer);
     let strict_audience = root.flag("strict_audience").unwrap_or(false);
     root.not_yet("upstreams", "write one [upstream]");
-    root.not_yet("mtls", "remove it; clients prove who they are with a secret");
     root.not_yet("keycloak_channel", "remove it; `[[channels]]` of kind \"keycloak\" works");
 
     let upstream = root.table("upstream").and_then(ways::upstream);
@@ -85,9 +84,16 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
     let keys = policy::keys(&root);
     let algorithms: Option<Vec<Algorithm>> =
         keys.as_ref().filter(|keys| !keys.is_empty()).map(|keys| keys.iter().map(|key| key.algorithm()).collect());
-    let tokens = policy::tokens(&root, algorithms.as_deref());
+    let tokens = policy::tokens(&root, profile, algorithms.as_deref());
     let authorization_details_types = details::types(&root);
-    let against = client::Realm { algorithms: algorithms.as_deref(), details_types: &authorization_details_types };
+    let client_roots = mtls::client_roots(&root);
+    let against = client::Realm {
+        profile,
+        algorithms: algorithms.as_deref(),
+        details_types: &authorization_details_types,
+        // the misspelt key says enough
+        vouches_for_certificates: root.has("mtls") || root.has_nearly("mtls"),
+    };
     let clients = clients(&root, &against);
     let login_hint_token_issuers = hint_token_issuers(&root);
     let scope_texts = root.table("scopes").map(scope_texts).unwrap_or_default();
@@ -107,6 +113,9 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
         tokens,
         keys: keys?,
         clients,
+        client_roots,
+        // which config.toml says; the reader of the folder knows it
+        client_certificates: false,
         scope_texts,
         authorization_details_types,
         login_hint_token_issuers,

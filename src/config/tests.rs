@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod meaning;
+mod mtls;
 
 use std::path::Path;
 

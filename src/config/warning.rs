@@ -3,7 +3,10 @@
 use url::Url;
 
 use super::text;
-use crate::realm::{Channel, Lookup, Realm, client::Authentication};
+use crate::realm::{
+    Channel, Lookup, Realm,
+    client::{Authentication, SenderConstraint},
+};
 
 /// One line for each warning. No secret is in any.
 pub fn warnings(realm: &Realm) -> Vec<String> {
@@ -32,6 +35,14 @@ pub fn warnings(realm: &Realm) -> Vec<String> {
             && secret.reveal().chars().count() < 12
         {
             warn(format!("the secret of the client `{}` has fewer than 12 characters", client.client_id));
+        }
+        let by_certificate =
+            matches!(client.authentication, Authentication::TlsClientAuth(_) | Authentication::SelfSignedTlsClientAuth);
+        let is_bound = client.sender_constraint == Some(SenderConstraint::Certificate);
+        if (by_certificate || is_bound) && !realm.client_certificates {
+            let remedy =
+                "write `client_certificates = \"optional\"` in [tls], or list the proxy that sends `Client-Cert`";
+            warn(format!("nobody sees the certificate of the client `{}`; {remedy}", client.client_id));
         }
     }
     for channel in &realm.channels {

@@ -6,6 +6,7 @@ use crate::{
     approval::Session,
     authorization::Authorization,
     ciba::{Grant, WrongCodes},
+    client_auth::FailedAttempts,
     clock::Clock,
     store::{Table, Used},
 };
@@ -17,6 +18,7 @@ pub struct Tables {
     pub wrong_codes: Arc<Table<WrongCodes>>,
     pub sessions: Arc<Table<Session>>,
     pub used: Arc<Table<Used>>,
+    pub failed_attempts: Arc<Table<FailedAttempts>>,
 }
 
 impl Tables {
@@ -28,6 +30,7 @@ impl Tables {
             wrong_codes: Arc::new(Table::in_memory(clock.clone())),
             sessions: Arc::new(Table::in_memory(clock.clone())),
             used: Arc::new(Table::in_memory(clock.clone())),
+            failed_attempts: Arc::new(Table::in_memory(clock.clone())),
         }
     }
 
@@ -38,5 +41,6 @@ impl Tables {
         self.wrong_codes.tidy();
         self.sessions.tidy();
         self.used.tidy();
+        self.failed_attempts.tidy();
     }
 }

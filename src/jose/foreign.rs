@@ -71,9 +71,10 @@ impl ForeignKeys {
         Ok(Signed { claims, kid: jws.kid().map(str::to_owned), algorithm: jws.algorithm() })
     }
 
-    /// The RFC 7638 thumbprints of the keys (SHA-256, base64url).
-    pub fn thumbprints(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter_map(|key| key.thumbprint(ThumbprintHash::SHA256).ok())
+    /// Whether one of the keys has this RFC 7638 thumbprint (SHA-256, base64url). A key for encryption proves nothing.
+    pub fn has(&self, thumbprint: &str) -> bool {
+        let mut keys = self.0.iter().filter(|key| is_for_signatures(key));
+        keys.any(|key| key.thumbprint(ThumbprintHash::SHA256).is_ok_and(|its| its == thumbprint))
     }
 }
 
@@ -115,7 +116,11 @@ fn fits(key: &Jwk, jws: &Jws<'_>) -> bool {
     let algorithm = KeyAlgorithm::from(jws.algorithm().for_jsonwebtoken());
     jws.kid().is_none_or(|kid| key.common.key_id.as_deref() == Some(kid))
         && key.common.key_algorithm.is_none_or(|only| only == algorithm)
-        && key.common.public_key_use.as_ref().is_none_or(|only| *only == PublicKeyUse::Signature)
+        && is_for_signatures(key)
+}
+
+fn is_for_signatures(key: &Jwk) -> bool {
+    key.common.public_key_use.as_ref().is_none_or(|only| *only == PublicKeyUse::Signature)
 }
 
 #[cfg(test)]

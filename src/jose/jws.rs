@@ -183,6 +183,20 @@ impl<'a> Jws<'a> {
         self.typ.is_some()
     }
 
+    /// Whether it is no more than a JWT by its header: a token of another use says so in `typ` (RFC 8725 3.11).
+    pub fn is_untyped(&self) -> bool {
+        !self.has_typ() || self.is_typ("JWT")
+    }
+
+    /// The `iss` that the claims hold, *not verified*: good for choosing whose keys are tried, and for nothing else.
+    pub fn claimed_issuer(&self) -> Option<String> {
+        let mut claims = self.payload().ok()?.into_map();
+        match claims.remove("iss")? {
+            Value::String(issuer) => Some(issuer),
+            _ => None,
+        }
+    }
+
     /// The claims, if `secret` made the signature. Only for HMAC algorithms.
     pub fn verify_hmac(&self, secret: &Secret) -> Result<Claims, NotVerified> {
         if !self.algorithm.is_symmetric() {
@@ -224,6 +238,10 @@ impl<'a> Jws<'a> {
         if !good.is_ok_and(|good| good) {
             return Err(NotVerified("signature"));
         }
+        self.payload()
+    }
+
+    fn payload(&self) -> Result<Claims, NotVerified> {
         let (_, payload) = self.message.split_once('.').ok_or(NotVerified("no signed JWT"))?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| NotVerified("no signed JWT"))?;
         json::strict_object(&payload).map(Claims::new).ok_or(NotVerified("the claims are no plain JSON object"))

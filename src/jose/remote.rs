@@ -83,12 +83,19 @@ impl RemoteKeys {
         verified
     }
 
-    /// The party's keys, as listed, kept or fetched.
-    pub async fn get(&self, keys: &PublicKeys) -> Result<Arc<ForeignKeys>, NotVerified> {
-        match keys {
-            PublicKeys::Listed(keys) => Ok(Arc::clone(keys)),
-            PublicKeys::At(url) => self.current(&self.source(url), url).await,
+    /// Whether one of the party's keys has this RFC 7638 thumbprint (SHA-256, base64url).
+    pub async fn has_key(&self, keys: &PublicKeys, thumbprint: &str) -> Result<bool, NotVerified> {
+        let url = match keys {
+            PublicKeys::Listed(keys) => return Ok(keys.has(thumbprint)),
+            PublicKeys::At(url) => url,
+        };
+        let source = self.source(url);
+        let known = self.current(&source, url).await?;
+        if known.has(thumbprint) {
+            return Ok(true);
         }
+        // a new key may have been published since
+        Ok(self.newer(&source, url, &known).await.is_some_and(|newer| newer.has(thumbprint)))
     }
 
     fn source(&self, url: &Url) -> Arc<Source> {

@@ -2,6 +2,7 @@
 //!
 //! The `kid` is base64url(SHA-256(SubjectPublicKeyInfo)), as Keycloak derives it. Nothing here signs a token: `jose` does.
 
+mod any;
 pub mod folder;
 mod set;
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use url::Url;
 
 use crate::{
+    certificate::RegisteredName,
     clock::Timestamp,
     jose::{JwsAlgorithm, PublicKeys},
     keys::Algorithm,
@@ -69,19 +70,9 @@ pub enum Authentication {
     /// With a key of [`Client::keys`], and the one algorithm, any asymmetric one where it is absent.
     PrivateKeyJwt(Option<JwsAlgorithm>),
     /// RFC 8705 2.1: a certificate of the realm's authorities with this name.
-    TlsClientAuth(CertificateName),
+    TlsClientAuth(RegisteredName),
     /// RFC 8705 2.2: a certificate of a key of [`Client::keys`].
     SelfSignedTlsClientAuth,
-}
-
-/// The one name of a `tls_client_auth` client (RFC 8705 2.1.2), as registered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CertificateName {
-    SubjectDn(String),
-    SanDns(String),
-    SanUri(String),
-    SanIp(String),
-    SanEmail(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use super::{Settings, forwarded, tls};
-use crate::peer::Peer;
+use crate::peer::{Peer, Presented};
 
 /// Of a request's header with its first line, in bytes; above it the answer is 431.
 const HEADER: usize = 16 * 1024;
@@ -82,8 +82,10 @@ where
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;
             let is_h2 = session.alpn_protocol() == Some(tls::H2);
-            let certificate =
-                session.peer_certificates().and_then(|chain| chain.first()).map(|leaf| leaf.as_ref().into());
+            let certificate = session.peer_certificates().and_then(|presented| {
+                let (leaf, chain) = presented.split_first()?;
+                Presented::new(leaf, chain.iter().map(|certificate| certificate.to_vec()).collect())
+            });
             let peer = Peer { address: Some(address), certificate };
             // on the heap, so that a plain connection's task has no room for it
             Box::pin(speak(stream, is_h2, service, peer, settings, stop)).await
@@ -114,8 +116,7 @@ where
     let service = TowerToHyperService::new(service);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let under_way = activity.begin();
-        let mut peer = peer.clone();
-        peer.address = peer.address.map(|it| forwarded::address(it, request.headers(), &settings.trusted_proxies));
+        let peer = forwarded::peer(&peer, request.headers(), &settings.trusted_proxies);
         request.extensions_mut().insert(peer);
         leave_buffer(&mut request);
         let answer = service.call(request);

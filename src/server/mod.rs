@@ -47,7 +47,7 @@ pub struct Settings {
     pub connections: usize,
     /// For requests that are under way when the server stops or the connection has been idle.
     pub drain: Duration,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-For` and `Client-Cert` are believed.
     pub trusted_proxies: Vec<IpNet>,
 }
 

@@ -1,5 +1,7 @@
 //! The accept loop with real sockets and short limits, around a warp filter as in production.
 
+mod client_certificates;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use arc_swap::ArcSwap;
@@ -25,8 +27,10 @@ use warp::{Filter, Reply};
 
 use super::*;
 use crate::{
+    config::ClientCertificates,
     http::{Http, Limit, Outbound},
     peer::Peer,
+    secret::Digest,
 };
 
 /// Much longer than any limit that a test sets, much shorter than the defaults.
@@ -75,6 +79,7 @@ fn filter(
     let peer = warp::path!("peer")
         .and(warp::ext::get::<Peer>())
         .map(|peer: Peer| peer.address.map(|address| address.to_string()).unwrap_or_default());
+    let certificate = warp::path!("certificate").and(warp::ext::get::<Peer>()).map(|peer: Peer| shown(&peer));
     let panics = warp::path!("panic").map(|| -> &'static str { panic!("on purpose") });
     let waits = warp::path!("held").then(move || {
         let (release, held) = (Arc::clone(&release), Arc::clone(&held));
@@ -84,7 +89,13 @@ fn filter(
             "released"
         }
     });
-    hello.or(peer).or(panics).or(waits)
+    hello.or(peer).or(certificate).or(panics).or(waits)
+}
+
+/// A certificate's digest, and how many came with it.
+fn shown(peer: &Peer) -> String {
+    let Some(presented) = &peer.certificate else { return "none".to_owned() };
+    format!("{} {}", Digest::of(presented.leaf()).base64url(), presented.chain().len())
 }
 
 /// Reads until `end` or the end of the stream; nothing within [`LONG`] fails the test.
@@ -289,8 +300,12 @@ fn certificate() -> (String, String) {
     (made.cert.pem(), made.signing_key.serialize_pem())
 }
 
+fn tls_config((certificate, key): &(String, String), client_certificates: ClientCertificates) -> ServerConfig {
+    tls::server_config(certificate.as_bytes(), key.as_bytes(), client_certificates).unwrap()
+}
+
 fn tls_settings(certificate: &(String, String)) -> Settings {
-    let config = tls::server_config(certificate.0.as_bytes(), certificate.1.as_bytes()).unwrap();
+    let config = tls_config(certificate, ClientCertificates::None);
     Settings { tls: Some(Arc::new(ArcSwap::from_pointee(config))), ..Settings::default() }
 }
 
@@ -427,7 +442,7 @@ async fn new_connections_see_a_swapped_certificate() {
     let swap = settings.tls.clone().unwrap();
     let world = World::new(settings).await;
     let mut before = handshake(&world, &old.0, &[&TLS13], &["http/1.1"], |_| true).await.unwrap();
-    swap.store(Arc::new(tls::server_config(new.0.as_bytes(), new.1.as_bytes()).unwrap()));
+    swap.store(Arc::new(tls_config(&new, ClientCertificates::None)));
     assert!(handshake(&world, &old.0, &[&TLS13], &["http/1.1"], |_| true).await.is_err());
     assert!(handshake(&world, &new.0, &[&TLS13], &["http/1.1"], |_| true).await.is_ok());
     before.write_all(HELLO).await.unwrap();
@@ -446,7 +461,7 @@ fn table_of_tls_faults() {
         (&one.0, &other.1, "the private key is not the certificate's"),
     ];
     for (certificate, key, sentence) in table {
-        let fault = tls::server_config(certificate.as_bytes(), key.as_bytes()).unwrap_err();
+        let fault = tls::server_config(certificate.as_bytes(), key.as_bytes(), ClientCertificates::None).unwrap_err();
         assert_eq!(fault.to_string(), sentence);
     }
 }

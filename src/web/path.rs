@@ -6,6 +6,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::realm::Style;
 
+const WELL_KNOWN: &str = ".well-known";
+
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
@@ -42,6 +44,21 @@ impl Template {
             "{handle}" => Segment::Handle,
             literal => Segment::Literal(literal),
         }));
+        Self::of(style, segments)
+    }
+
+    /// Metadata where RFC 8414 3.1 has it: between host and path of the issuer, such as
+    /// `/.well-known/oauth-authorization-server/{realm}`.
+    pub(super) fn well_known(style: Style, name: &'static str) -> Self {
+        let mut segments = vec![Segment::Literal(WELL_KNOWN), Segment::Literal(name)];
+        if style == Style::Keycloak {
+            segments.push(Segment::Literal("realms"));
+        }
+        segments.push(Segment::Realm);
+        Self::of(style, segments)
+    }
+
+    fn of(style: Style, segments: Vec<Segment>) -> Self {
         let text = segments.iter().fold(String::new(), |text, segment| match segment {
             Segment::Literal(literal) => text + "/" + literal,
             Segment::Realm => text + "/{realm}",
@@ -82,17 +99,27 @@ fn decode(segment: &str) -> Option<Cow<'_, str>> {
     (!bad).then_some(decoded)
 }
 
-/// The path without the configured prefix, with which every address is served, too.
-pub(super) fn without_prefix<'a>(path: &'a str, prefix: &str) -> &'a str {
-    match path.strip_prefix(prefix) {
-        Some(rest) if !prefix.is_empty() && rest.starts_with('/') => rest,
-        _ => path,
+/// The path without the configured prefix, with which every address is served, too. In an address of RFC 8414 3.1 it stands
+/// behind the well-known name.
+pub(super) fn without_prefix<'a>(path: &'a str, prefix: &str) -> Cow<'a, str> {
+    let stripped = |path: &'a str| path.strip_prefix(prefix).filter(|rest| !prefix.is_empty() && rest.starts_with('/'));
+    if let Some(rest) = stripped(path) {
+        return rest.into();
+    }
+    let well_known = path.strip_prefix('/').and_then(|path| path.strip_prefix(WELL_KNOWN)?.strip_prefix('/'));
+    let behind = well_known.and_then(|path| path.find('/').map(|at| path.split_at(at)));
+    match behind.and_then(|(name, rest)| Some((name, stripped(rest)?))) {
+        Some((name, rest)) => format!("/{WELL_KNOWN}/{name}{rest}").into(),
+        None => path.into(),
     }
 }
 
 /// Which realm a path is about and in which style, for answers to paths that no template matches.
 pub(super) fn realm_of(path: &str) -> (Style, Option<String>) {
-    let mut segments = path.split('/').skip(1).map(decode);
+    let mut segments = path.split('/').skip(1).map(decode).peekable();
+    if segments.peek().is_some_and(|first| first.as_deref() == Some(WELL_KNOWN)) {
+        segments.nth(1); // the well-known name with it
+    }
     match segments.next().flatten().as_deref() {
         Some("realms") => (Style::Keycloak, segments.next().flatten().map(Cow::into_owned)),
         first => (Style::Short, first.map(str::to_owned)),
@@ -152,5 +179,8 @@ mod tests {
         assert_eq!(without_prefix("/auth/realms/a", "/auth"), "/realms/a");
         assert_eq!(without_prefix("/authx/realms/a", "/auth"), "/authx/realms/a");
         assert_eq!(without_prefix("/realms/a", ""), "/realms/a");
+        assert_eq!(without_prefix("/.well-known/x/auth/realms/a", "/auth"), "/.well-known/x/realms/a");
+        assert_eq!(without_prefix("/.well-known/x/authx/a", "/auth"), "/.well-known/x/authx/a");
+        assert_eq!(without_prefix("/.well-known/x", "/auth"), "/.well-known/x");
     }
 }

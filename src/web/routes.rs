@@ -92,7 +92,7 @@ fn route(shared: Arc<Shared>, index: usize) -> Routes {
             let route = &of_filter.list[index];
             let path = without_prefix(path.as_str(), &of_filter.settings.path_prefix);
             let mine = method == route.method || (method == Method::HEAD && route.method == Method::GET);
-            let matched = mine.then(|| route.template.matches(path)).flatten();
+            let matched = mine.then(|| route.template.matches(&path)).flatten();
             std::future::ready(matched.map(|matched| (method, matched)).ok_or_else(warp::reject::not_found))
         })
         .untuple_one()
@@ -128,8 +128,8 @@ async fn serve(
             let body = call::read(body).await;
             let now = shared.gateway.parts().clock.now();
             let handle = matched.handle;
-            let call =
-                Call { gateway: Arc::clone(&shared.gateway), live, style, handle, query, headers, body, peer, now };
+            let (gateway, method) = (Arc::clone(&shared.gateway), method.clone());
+            let call = Call { gateway, live, style, method, handle, query, headers, body, peer, now };
             (route.serve)(call).await
         }
     };
@@ -155,7 +155,7 @@ fn last(shared: Arc<Shared>) -> Routes {
         .and(warp::ext::optional::<Peer>())
         .map(move |method: Method, path: FullPath, peer: Option<Peer>| {
             let path = without_prefix(path.as_str(), &shared.settings.path_prefix);
-            let reply = fallback::answer(&shared.gateway, &shared.list, path);
+            let reply = fallback::answer(&shared.gateway, &shared.list, &path);
             shared.gateway.parts().events.tell(Event::Answered(Answered {
                 method: if reply.outcome == "method_not_allowed" { name_of(&method) } else { "-" },
                 route: "-",

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Full};
 use realmgate::{
+    authorization::Authorization,
     ciba::decide::Decision,
     clock::{Clock, Timestamp},
     config,
@@ -21,14 +22,16 @@ use realmgate::{
     http::{Http, Outbound},
     jose::RemoteKeys,
     keys::folder::StateFolder,
+    oauth::AuthorizationDetails,
     outbox::{self, Outbox},
+    peer::Peer,
     random::Random,
     realm::{
         SignIn,
         user::{Claims, Identity},
     },
     secret::{Digest, Sealer},
-    store::Group,
+    store::{Change, Group, Table},
     web::{self, Routes},
 };
 use serde_json::Value;
@@ -252,9 +255,24 @@ impl World {
         headers: &[(&str, Vec<u8>)],
         body: Vec<u8>,
     ) -> Answer {
+        self.send_as(None, method, path, headers, body).await
+    }
+
+    /// The same from somebody whose address or certificate is known.
+    pub(crate) async fn send_as(
+        &self,
+        peer: Option<Peer>,
+        method: &str,
+        path: &str,
+        headers: &[(&str, Vec<u8>)],
+        body: Vec<u8>,
+    ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, value.as_slice());
+        }
+        if let Some(peer) = peer {
+            request = request.extension(peer);
         }
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let response = web::service(self.routes.clone()).call(request).await.unwrap();
@@ -313,6 +331,45 @@ impl World {
     /// `till` polls.
     pub(crate) async fn poll(&self, auth_req_id: &str) -> Answer {
         self.as_till("/master/token", &[("grant_type", CIBA), ("auth_req_id", auth_req_id)]).await
+    }
+
+    /// `till` asks `alice`, who approves; the tokens.
+    pub(crate) async fn tokens_of_alice(&self) -> Value {
+        let id = self.ask_alice().await;
+        self.decides("alice-sub", Decision::Approve).await;
+        let answer = self.poll(&id).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// The same of `bob`.
+    pub(crate) async fn tokens_of_bob(&self) -> Value {
+        let id = self.ask_bob().await;
+        self.decides("bob-sub", Decision::Approve).await;
+        self.poll(&id).await.json()
+    }
+
+    /// Puts `authorization_details` into a redeemed grant of `master`.
+    pub(crate) async fn give_details(&self, sid: &str, details: Value) {
+        let key = Table::<Authorization>::key("master", sid);
+        let details: AuthorizationDetails = serde_json::from_value(details).unwrap();
+        let give = |authorization: Option<&Authorization>| {
+            let authorization = authorization.unwrap().clone();
+            Change::Put(Authorization { authorization_details: details.clone(), ..authorization }, ())
+        };
+        self.gateway.parts().tables.authorizations.change(key, give).await.unwrap();
+    }
+
+    /// `till` refreshes.
+    pub(crate) async fn refresh(&self, token: &Value) -> Answer {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token.as_str().unwrap())];
+        self.as_till("/master/token", &form).await
+    }
+
+    /// Userinfo with this token as a bearer's.
+    pub(crate) async fn userinfo(&self, token: &Value) -> Answer {
+        let bearer = format!("Bearer {}", token.as_str().unwrap());
+        self.send("GET", "/master/userinfo", &[("authorization", &bearer)], "").await
     }
 
     /// The person signs in now and decides their one pending request.

@@ -2,6 +2,7 @@
 //! browser; each test has ports and a folder of its own.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test that fails says so by a panic")]
 
+mod client_certificates;
 mod commands;
 mod demo;
 mod faults;

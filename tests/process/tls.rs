@@ -1,7 +1,23 @@
 //! `[tls]`: the gateway itself speaks HTTPS, and a new certificate is taken up by SIGHUP.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use http::Version;
 use realmgate::http::{Http, Limit, Outbound};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore, SignatureScheme,
+        client::ResolvesClientCert,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+        sign::CertifiedKey,
+    },
+};
 
 use crate::program::{Folder, brief, exits};
 
@@ -145,4 +161,73 @@ fn a_certificate_that_cannot_be_trusted_is_told_in_words() {
     write(&folder, &certificate());
     running.reload();
     asking("other.pem", 6, "the server's certificate was issued by nobody who is trusted here");
+}
+
+/// A client that shows this whenever it is asked for a certificate, and counts how often it was.
+#[derive(Debug)]
+struct Client(Option<Arc<CertifiedKey>>, AtomicUsize);
+
+impl ResolvesClientCert for Client {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl Client {
+    fn new(certificate: Option<&(String, String)>) -> Arc<Self> {
+        let certified = certificate.map(|(certificate, key)| {
+            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            Arc::new(CertifiedKey::new(vec![certificate], aws_lc_rs::sign::any_supported_type(&key).unwrap()))
+        });
+        Arc::new(Self(certified, AtomicUsize::new(0)))
+    }
+
+    /// The first line of the answer over a fresh session, and how often it was asked for a certificate until now.
+    async fn call(self: &Arc<Self>, address: &str, trusted: &(String, String)) -> (String, usize) {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(trusted.0.as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesClientCert>);
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+        let request = b"GET /master/jwks HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        (answer.lines().next().unwrap_or_default().to_owned(), self.1.load(Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn client_certificates_are_asked_for_and_not_required_and_a_reload_keeps_that() {
+    let (server, own) = (certificate(), certificate());
+    let tls = "[tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\n";
+    let folder = Folder::new(&format!("{tls}client_certificates = \"optional\"\n"));
+    write(&folder, &server);
+    exits(&folder.run(&["check"]), 0);
+    let mut running = folder.serve();
+    let (with, without) = (Client::new(Some(&own)), Client::new(None));
+    let ok = "HTTP/1.1 200 OK";
+    assert_eq!(with.call(&running.address, &server).await, (ok.to_owned(), 1));
+    assert_eq!(without.call(&running.address, &server).await, (ok.to_owned(), 1));
+
+    let renewed = certificate();
+    write(&folder, &renewed);
+    running.reload();
+    assert_eq!(with.call(&running.address, &renewed).await, (ok.to_owned(), 2), "CVE-2024-23656");
+    assert_eq!(without.call(&running.address, &renewed).await, (ok.to_owned(), 2));
+
+    folder.write("config.toml", &format!("listen = \"127.0.0.1:0\"\n{tls}"));
+    running.reload();
+    assert_eq!(with.call(&running.address, &renewed).await, (ok.to_owned(), 2), "turned off");
 }

@@ -1,11 +1,12 @@
 //! Whether the tokens are what they claim to be: the ID token as OpenID Connect Core 3.1.3.7 says and, where it speaks of
 //! them, the access token, the refresh token and the request it came with (CIBA Core 10.3.1); and the signature of an
-//! access token that is a JWT. An opaque access token is taken as it is.
+//! access token that is a JWT, and what it is bound to. An opaque access token is taken as it is.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::binding::Binding;
 use crate::{
     clock::Timestamp,
     jose::foreign::{ForeignKeys, Signed, is_jws},
@@ -21,6 +22,10 @@ pub(super) struct Expected<'a> {
     pub(super) auth_req_id: &'a str,
     /// Whether `openid` was asked for, so that there must be an ID token.
     pub(super) openid: bool,
+    /// Whether they were pushed: then the ID token must be there and speak of all that came with it (CIBA Core 10.3.1).
+    pub(super) pushed: bool,
+    /// What the access token may be bound to.
+    pub(super) binding: Binding<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -39,11 +44,12 @@ pub(super) fn verify(
     expected: &Expected<'_>,
 ) -> Result<Option<Signed>, Mismatch> {
     let text = |name| tokens.get(name).and_then(Value::as_str);
-    if let Some(token) = text("access_token").filter(|token| is_jws(token)) {
-        keys.verify(token).map_err(|fault| wrong("the access token", fault))?;
-    }
+    let access = text("access_token").filter(|token| is_jws(token)).map(|token| keys.verify(token)).transpose();
+    let access = access.map_err(|fault| wrong("the access token", fault))?;
+    let bound = expected.binding.check(text("token_type"), access.as_ref().map(|signed| &signed.claims));
+    bound.map_err(|fault| wrong("the access token", fault))?;
     let Some(token) = text("id_token") else {
-        return if expected.openid { Err(wrong("the ID token", "there is none")) } else { Ok(None) };
+        return if expected.openid || expected.pushed { Err(wrong("the ID token", "there is none")) } else { Ok(None) };
     };
     let signed = keys.verify(token).map_err(|fault| wrong("the ID token", fault))?;
     claims(&signed.claims, expected).map_err(|claim| wrong("the ID token", format!("its {claim} does not fit")))?;
@@ -54,7 +60,11 @@ pub(super) fn verify(
         ("urn:openid:params:jwt:claim:auth_req_id", Some(expected.auth_req_id.to_owned())),
     ];
     for (claim, value) in bound {
-        if signed.claims.get(claim).is_some_and(|said| said.as_str() != value.as_deref()) {
+        let fits = match signed.claims.get(claim) {
+            None => !expected.pushed || value.is_none(),
+            Some(said) => said.as_str() == value.as_deref(),
+        };
+        if !fits {
             return Err(wrong("the ID token", format!("its {claim} does not fit")));
         }
     }
@@ -108,6 +118,10 @@ mod tests {
 
     /// Verifies a good pair of tokens after `bend` changed the ID token's claims.
     fn verified(bend: impl FnOnce(&mut Value)) -> Result<Option<Signed>, Mismatch> {
+        verified_as(&expected(), bend)
+    }
+
+    fn verified_as(expected: &Expected<'_>, bend: impl FnOnce(&mut Value)) -> Result<Option<Signed>, Mismatch> {
         let (key, _) = SigningKey::generate(Algorithm::ES256).unwrap();
         let keys = ForeignKeys::parse(json!({ "keys": [key.jwk()] }).to_string().as_bytes()).unwrap();
         let mut claims = json!({
@@ -117,9 +131,9 @@ mod tests {
         });
         bend(&mut claims);
         let tokens = json!({
-            "access_token": "opaque", "refresh_token": "refresh", "id_token": sign(&key, &claims).unwrap(),
+            "token_type": "Bearer", "access_token": "opaque", "refresh_token": "refresh", "id_token": sign(&key, &claims).unwrap(),
         });
-        verify(tokens.as_object().unwrap(), &keys, &expected())
+        verify(tokens.as_object().unwrap(), &keys, expected)
     }
 
     const fn expected() -> Expected<'static> {
@@ -128,6 +142,8 @@ mod tests {
             client_id: "till",
             auth_req_id: "id-1",
             openid: true,
+            pushed: false,
+            binding: Binding { key: None, certificate: None },
             now: Timestamp::from_seconds(NOW),
         }
     }
@@ -171,9 +187,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pushed_id_token_speaks_of_all_that_came_with_it() {
+        let pushed = Expected { openid: false, pushed: true, ..expected() };
+        let hash = half_hash(Algorithm::ES256, "refresh");
+        let complete = |claims: &mut Value| claims["urn:openid:params:jwt:claim:rt_hash"] = hash.clone().into();
+        assert!(verified_as(&pushed, complete).is_ok());
+        for claim in ["at_hash", "urn:openid:params:jwt:claim:rt_hash", "urn:openid:params:jwt:claim:auth_req_id"] {
+            let mismatch = verified_as(&pushed, |claims| {
+                complete(claims);
+                claims.as_object_mut().unwrap().remove(claim);
+            });
+            assert_eq!(mismatch.unwrap_err().to_string(), format!("the ID token: its {claim} does not fit"));
+        }
+        let keys = ForeignKeys::parse(br#"{"keys":[]}"#).unwrap();
+        let tokens = json!({"token_type": "Bearer", "access_token": "opaque"});
+        assert!(verify(tokens.as_object().unwrap(), &keys, &pushed).is_err(), "there must be one");
+    }
+
+    #[test]
     fn an_id_token_must_be_there_when_openid_was_asked_for() {
         let keys = ForeignKeys::parse(br#"{"keys":[]}"#).unwrap();
-        let tokens = json!({"access_token": "opaque"});
+        let tokens = json!({"token_type": "Bearer", "access_token": "opaque"});
         let tokens = tokens.as_object().unwrap();
         assert!(verify(tokens, &keys, &expected()).is_err());
         assert!(verify(tokens, &keys, &Expected { openid: false, ..expected() }).unwrap().is_none());
@@ -182,7 +216,7 @@ mod tests {
     #[test]
     fn an_access_token_that_is_a_jwt_must_be_signed_by_the_issuer() {
         let (key, _) = SigningKey::generate(Algorithm::ES256).unwrap();
-        let tokens = json!({"access_token": sign(&key, &json!({})).unwrap()});
+        let tokens = json!({"token_type": "Bearer", "access_token": sign(&key, &json!({})).unwrap()});
         let keys = |keys: Value| ForeignKeys::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
         let expected = Expected { openid: false, ..expected() };
         assert!(verify(tokens.as_object().unwrap(), &keys(json!([key.jwk()])), &expected).is_ok());

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    request::{Accepted, Client, Endpoints, Failure, Refusal, retry_after},
+    client::Client,
+    delivery::Waiting,
+    failure::{Failure, Refusal, retry_after},
+    issuer::Endpoints,
     show::Show,
 };
-use crate::{
-    clock::Timestamp,
-    http::{Answer, Fault},
-};
+use crate::http::{Answer, Fault};
 
 /// CIBA Core 11: what `slow_down` adds, from then on.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -35,22 +35,20 @@ enum Verdict {
     Final(Failure),
 }
 
-/// Polls until `deadline`, once more then, and not again.
+/// Polls until the deadline, once more then, and not again; for the first time after `first`.
 pub(super) async fn wait(
-    client: &Client,
-    endpoints: &Endpoints,
-    accepted: &Accepted,
-    deadline: Timestamp,
+    &Waiting { client, endpoints, accepted, deadline }: &Waiting<'_>,
+    first: Duration,
     show: &mut Show<'_>,
     sleep: &impl AsyncFn(Duration),
 ) -> Result<Map<String, Value>, Failure> {
     let mut interval = accepted.interval();
-    let (mut pause, mut polls, mut faults) = (interval, 0, 0);
+    let (mut pause, mut polls, mut faults) = (first, 0, 0);
     loop {
         let mut left = pause.min(deadline.since(client.clock.now()));
         while !left.is_zero() {
             let step = left.min(Duration::from_secs(1));
-            show.waiting(deadline.since(client.clock.now()), polls);
+            show.waiting(deadline.since(client.clock.now()), Some(polls));
             sleep(step).await;
             left -= step;
         }
@@ -69,7 +67,7 @@ pub(super) async fn wait(
             Verdict::Final(failure) => return Err(failure),
             Verdict::Trouble { what, .. } if is_last => return Err(Failure::Network(what)),
             Verdict::Pending | Verdict::SlowDown if is_last => {
-                return Err(Failure::Expired(Refusal { error: "expired_token".into(), ..Refusal::default() }));
+                return Err(Failure::Expired(Refusal::of("expired_token")));
             }
             Verdict::Pending => {
                 show.pending();
@@ -88,6 +86,16 @@ pub(super) async fn wait(
             }
         }
         .saturating_sub(client.clock.now().since(sent));
+    }
+}
+
+impl Client {
+    /// One request to the token endpoint (CIBA Core 10.1).
+    async fn poll(&self, endpoints: &Endpoints, auth_req_id: &str) -> Result<Answer, Fault> {
+        let form =
+            vec![("grant_type", crate::oauth::CIBA_GRANT_TYPE.to_owned()), ("auth_req_id", auth_req_id.to_owned())];
+        let url = &endpoints.token;
+        self.send_proved("POST", url, None, async |proof| self.post(url, form.clone(), proof).await).await
     }
 }
 
@@ -130,10 +138,6 @@ fn judge(answer: Result<Answer, Fault>) -> Verdict {
 mod tests {
     use super::*;
 
-    fn refusal(error: &str) -> Refusal {
-        Refusal { error: error.into(), ..Refusal::default() }
-    }
-
     #[test]
     fn table_of_cases() {
         let network = |what: &str| Verdict::Final(Failure::Network(what.into()));
@@ -141,30 +145,35 @@ mod tests {
         let table = [
             ("pending", 400, r#"{"error":"authorization_pending"}"#, Verdict::Pending),
             ("slow down", 400, r#"{"error":"slow_down"}"#, Verdict::SlowDown),
-            ("denied", 400, r#"{"error":"access_denied"}"#, Verdict::Final(Failure::Denied(refusal("access_denied")))),
+            (
+                "denied",
+                400,
+                r#"{"error":"access_denied"}"#,
+                Verdict::Final(Failure::Denied(Refusal::of("access_denied"))),
+            ),
             (
                 "expired",
                 400,
                 r#"{"error":"expired_token"}"#,
-                Verdict::Final(Failure::Expired(refusal("expired_token"))),
+                Verdict::Final(Failure::Expired(Refusal::of("expired_token"))),
             ),
             (
                 "another client's or spent",
                 400,
                 r#"{"error":"invalid_grant"}"#,
-                Verdict::Final(Failure::Refused(refusal("invalid_grant"))),
+                Verdict::Final(Failure::Refused(Refusal::of("invalid_grant"))),
             ),
             (
                 "polled too fast too often",
                 400,
                 r#"{"error":"invalid_request"}"#,
-                Verdict::Final(Failure::Refused(refusal("invalid_request"))),
+                Verdict::Final(Failure::Refused(Refusal::of("invalid_request"))),
             ),
             (
                 "client unknown",
                 401,
                 r#"{"error":"invalid_client"}"#,
-                Verdict::Final(Failure::Refused(refusal("invalid_client"))),
+                Verdict::Final(Failure::Refused(Refusal::of("invalid_client"))),
             ),
             ("overloaded", 503, r#"{"error":"temporarily_unavailable"}"#, trouble(503)),
             ("a proxy without a server", 502, "<html>", trouble(502)),

@@ -1,11 +1,10 @@
 //! How a client proves who it is: `token_endpoint_auth_method` and the keys that belong to it (RFC 7591 2, RFC 8705 2).
 
-use std::net::IpAddr;
-
-use super::{Problem, Table, public_keys, text};
+use super::{Problem, Realm, Table, public_keys, text};
 use crate::{
+    certificate::{MalformedName, RegisteredName},
     jose::JwsAlgorithm,
-    realm::client::{Authentication, CertificateName},
+    realm::client::Authentication,
     secret::Secret,
 };
 
@@ -28,7 +27,7 @@ const METHODS: [(&str, Method); 6] = [
     ("self_signed_tls_client_auth", Method::SelfSignedTlsClientAuth),
 ];
 
-pub(super) fn read(table: &Table<'_>) -> Option<Authentication> {
+pub(super) fn read(table: &Table<'_>, realm: &Realm<'_>) -> Option<Authentication> {
     let key = "token_endpoint_auth_method";
     let method = if table.has(key) { method(table, key) } else { Some(Method::ClientSecretBasic) };
     let secret = client_secret(table, method);
@@ -38,6 +37,10 @@ pub(super) fn read(table: &Table<'_>) -> Option<Authentication> {
     {
         let remedy = "add `jwks`, `jwks_file` or `jwks_uri` with the client's public keys";
         table.fault(key, Problem::new("the client has no keys to be known by", remedy));
+    }
+    if method == Some(Method::TlsClientAuth) && !realm.vouches_for_certificates {
+        let remedy = "add [mtls] to the realm, with `ca_certificates`";
+        table.fault(key, Problem::new("nobody vouches for the client's certificate", remedy));
     }
     Some(match method? {
         Method::ClientSecretBasic => Authentication::ClientSecretBasic(secret?),
@@ -100,34 +103,31 @@ fn signing_alg(table: &Table<'_>, method: Option<Method>, secret: Option<&Secret
 }
 
 /// Exactly one of the names of RFC 8705 2.1.2.
-fn certificate_name(table: &Table<'_>, method: Option<Method>) -> Option<CertificateName> {
-    type Make = fn(String) -> CertificateName;
-    let known: [(&'static str, Make); 5] = [
-        ("tls_client_auth_subject_dn", CertificateName::SubjectDn),
-        ("tls_client_auth_san_dns", CertificateName::SanDns),
-        ("tls_client_auth_san_uri", CertificateName::SanUri),
-        ("tls_client_auth_san_ip", CertificateName::SanIp),
-        ("tls_client_auth_san_email", CertificateName::SanEmail),
+fn certificate_name(table: &Table<'_>, method: Option<Method>) -> Option<RegisteredName> {
+    type Parse = fn(&str) -> Result<RegisteredName, MalformedName>;
+    let known: [(&'static str, Parse, &str); 5] = [
+        ("tls_client_auth_subject_dn", RegisteredName::subject_dn, "CN=till,O=Shop"),
+        ("tls_client_auth_san_dns", RegisteredName::san_dns, "till.example.com"),
+        ("tls_client_auth_san_uri", RegisteredName::san_uri, "urn:example:till"),
+        ("tls_client_auth_san_ip", RegisteredName::san_ip, "192.0.2.1"),
+        ("tls_client_auth_san_email", RegisteredName::san_email, "till@example.com"),
     ];
-    let there: Vec<_> = known.into_iter().filter(|(key, _)| table.has(key)).collect();
+    let there: Vec<_> = known.into_iter().filter(|(key, ..)| table.has(key)).collect();
     if method? != Method::TlsClientAuth {
-        for (key, _) in there {
+        for (key, ..) in there {
             table.fault(key, Problem::new("it needs `tls_client_auth`", "remove it, or choose that method"));
         }
         return None;
     }
-    let [(key, make)] = there[..] else {
+    let [(key, parse, example)] = there[..] else {
         let cause = "`tls_client_auth` needs exactly one name of the certificate (RFC 8705 2.1.2)";
         let remedy = "write one of `tls_client_auth_subject_dn`, `tls_client_auth_san_dns`, `tls_client_auth_san_uri`, \
                       `tls_client_auth_san_ip`, `tls_client_auth_san_email`";
-        let at = there.first().map_or("token_endpoint_auth_method", |(key, _)| key);
+        let at = there.first().map_or("token_endpoint_auth_method", |(key, ..)| key);
         table.fault(at, Problem::new(cause, remedy));
         return None;
     };
     table.parsed(key, |text| {
-        if key == "tls_client_auth_san_ip" && text.parse::<IpAddr>().is_err() {
-            return Err(Problem::new("it is no IP address", "write such as 192.0.2.1 or 2001:db8::1"));
-        }
-        Ok(make(text.to_owned()))
+        parse(text).map_err(|fault| Problem::new(fault.to_string(), format!("write such as {example}")))
     })
 }

@@ -40,7 +40,10 @@ const ROWS: &[Row] = &[
     (TOP, "issuer = \"\"", 1, "issuer", "it is empty"),
     (TOP, "profile = \"keycloak\"", 1, "profile", "not supported yet: `keycloak`"),
     (TOP, "profile = \"fast\"", 1, "profile", "write one of `standard`, `fapi-ciba`"),
-    (TOP, "[mtls]\nca_certificates = [\"ca.pem\"]", 1, "mtls", "not supported yet"),
+    (TOP, "[mtls]", 1, "mtls.ca_certificates", "it is missing"),
+    (TOP, "[mtls]\nca_certificates = []", 2, "mtls.ca_certificates", "it is empty"),
+    (TOP, "[mtls]\nca_certificates = \"ca.pem\"", 2, "mtls.ca_certificates", "a list of strings"),
+    (TOP, "[mtls]\nca_certificates = [\"ca.pem\"]", 2, "mtls.ca_certificates", "realms/ca.pem cannot be read"),
     (TOP, "[keycloak_channel]", 1, "keycloak_channel", "not supported yet"),
     (TOP, "[[upstreams]]", 1, "upstreams", "not supported yet"),
     // [upstream]
@@ -277,18 +280,6 @@ fn table_of_client_metadata() {
         ),
         (format!("{}client_secret = \"{}\"", method("client_secret_jwt"), "s".repeat(32)), None),
         (method("client_secret_jwt"), Some(("client_secret", "it is missing"))),
-        (method("tls_client_auth"), Some(("token_endpoint_auth_method", "exactly one name"))),
-        (
-            format!(
-                "{}tls_client_auth_san_dns = \"a.example\"\ntls_client_auth_san_ip = \"192.0.2.1\"",
-                method("tls_client_auth")
-            ),
-            Some(("tls_client_auth_san_dns", "exactly one name")),
-        ),
-        (
-            format!("{}tls_client_auth_san_ip = \"till\"", method("tls_client_auth")),
-            Some(("tls_client_auth_san_ip", "no IP address")),
-        ),
         (
             format!("{}{key}\ntls_client_auth_san_dns = \"till\"", method("self_signed_tls_client_auth")),
             Some(("tls_client_auth_san_dns", "it needs `tls_client_auth`")),
@@ -364,6 +355,52 @@ fn table_of_client_metadata() {
     }
 }
 
+/// A realm that contradicts its profile does not start.
+#[test]
+fn table_of_contradictions_of_fapi_ciba() {
+    let key = r#"jwks = { keys = [{ kty = "EC", crv = "P-256", x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] }"#;
+    let good = [
+        "token_endpoint_auth_method = \"private_key_jwt\"",
+        key,
+        "backchannel_authentication_request_signing_alg = \"ES256\"",
+        "dpop_bound_access_tokens = true",
+    ];
+    let realm = |client: &[&str]| bent(TOP, "profile = \"fapi-ciba\"").replacen(SECRET, &client.join("\n"), 1);
+    let sound_realm = sound(&realm(&good));
+    assert_eq!(sound_realm.tokens.signing_alg, Algorithm::PS256);
+    let without = |left_out: usize| {
+        let rest = good.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| *line);
+        realm(&rest.collect::<Vec<_>>())
+    };
+    let with = |line: &str| realm(&good.iter().copied().chain([line]).collect::<Vec<_>>());
+    let push = "backchannel_client_notification_endpoint = \"https://till.example.com/\"\n\
+                backchannel_token_delivery_mode = \"push\"";
+    let table = [
+        (realm(&[SECRET, good[1], good[2], good[3]]), "clients[0].token_endpoint_auth_method"),
+        (without(2), "clients[0].backchannel_authentication_request_signing_alg"),
+        (
+            without(2)
+                .replace(good[3], &format!("{}\nbackchannel_authentication_request_signing_alg = \"RS256\"", good[3])),
+            "clients[0].backchannel_authentication_request_signing_alg",
+        ),
+        (without(3), "clients[0].dpop_bound_access_tokens"),
+        (with("token_endpoint_auth_signing_alg = \"RS256\""), "clients[0].token_endpoint_auth_signing_alg"),
+        (with("id_token_signed_response_alg = \"RS256\""), "clients[0].id_token_signed_response_alg"),
+        (
+            with(push).replace("dpop_bound_access_tokens = true", "tls_client_certificate_bound_access_tokens = true"),
+            "clients[0].backchannel_token_delivery_mode",
+        ),
+        (format!("{}[tokens]\nsigning_alg = \"RS256\"", with("")), "tokens.signing_alg"),
+    ];
+    for (text, key) in table {
+        let faults = faults(&text);
+        assert!(faults.iter().any(|fault| fault.key.as_deref() == Some(key)), "{key}: {faults:#?}");
+        assert!(
+            faults.iter().all(|fault| fault.cause.contains("profile `fapi-ciba`") || fault.key.as_deref() != Some(key))
+        );
+    }
+}
+
 /// `[[authorization_details_types]]` and `[[login_hint_token_issuers]]`.
 #[test]
 fn table_of_types_and_issuers() {
@@ -378,6 +415,13 @@ fn table_of_types_and_issuers() {
         (format!("{kind}members = {{ amount = \"object\", creditor = \"string\" }}\nrequired = [\"amount\"]"), None),
         (format!("{kind}members = {{ amount = \"money\" }}"), Some("members and their kinds")),
         (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"x\"]"), Some("not among `members`")),
+        (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"identifier\"]"), None),
+        (
+            format!("{kind}members = {{ amount = \"object\" }}\nsentence = \"Pay {{amuont.value}}\""),
+            Some("`amuont` stands in it"),
+        ),
+        (format!("{kind}members = {{ identifier = \"number\" }}"), Some("RFC 9396 2.2")),
+        (format!("{kind}members = {{ identifier = \"string\" }}"), None),
         (format!("{kind}{kind}"), Some("described before")),
         ("[[authorization_details_types]]\nsentence = \"x\"".to_owned(), Some("it is missing")),
         (format!("{issuer}jwks_uri = \"https://hints.example.com/jwks\""), None),

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::*;
-use crate::config::{self, Config, Faults, Found, LogFormat, Overrides, folder};
+use crate::config::{self, ClientCertificates, Config, Faults, Found, LogFormat, Overrides, folder};
 
 /// A folder with `config.toml` and a sound realm `acme`.
 struct World(tempfile::TempDir);
@@ -89,6 +89,24 @@ fn each_layer_overrides_the_one_before() {
 }
 
 #[test]
+fn client_certificates_are_asked_for_where_the_file_says_so() {
+    let tls = "[tls]\ncertificate = \"pem\"\nprivate_key = \"pem\"\n";
+    let table = [
+        ("", ClientCertificates::None),
+        ("client_certificates = \"none\"", ClientCertificates::None),
+        ("client_certificates = \"optional\"", ClientCertificates::Optional),
+    ];
+    for (text, expected) in table {
+        let world = World::new(&format!("{tls}{text}"));
+        world.write("pem", "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n");
+        let loaded = |variables: &[_]| world.load(&Overrides::default(), variables).unwrap().tls.unwrap();
+        assert_eq!(loaded(&[]).client_certificates, expected, "{text}");
+        let overridden = loaded(&[("REALMGATE_TLS__CLIENT_CERTIFICATES", "optional")]);
+        assert_eq!(overridden.client_certificates, ClientCertificates::Optional, "{text}");
+    }
+}
+
+#[test]
 fn a_file_may_have_a_byte_order_mark_and_windows_lines_and_tables_of_toml_1_1() {
     let world = World::new("\u{feff}listen = \"127.0.0.1:1\"\r\noutbound = {\r\n  private_networks = [],\r\n}\r\n");
     assert_eq!(world.load(&Overrides::default(), &[]).unwrap().listen.port(), 1);
@@ -159,7 +177,11 @@ fn table_of_faults() {
         ("trusted_proxies = \"10.0.0.1\"", "config.toml:1: trusted_proxies: it must be a list"),
         ("trusted_proxies = [\"proxy\"]", "config.toml:1: trusted_proxies: one of them is no IP address"),
         ("[tls]", "config.toml:1: tls.certificate: it is missing"),
-        ("[tls]\nclient_certificates = \"optional\"", "config.toml:2: tls.client_certificates: not supported yet"),
+        (
+            "[tls]\nclient_certificates = \"required\"",
+            "config.toml:2: tls.client_certificates: `required` is none of the known words\n  remedy: write one of `none`, `optional`",
+        ),
+        ("[tls]\nclient_certificates = true", "config.toml:2: tls.client_certificates: it must be a string"),
         ("[tls]\ncertificate = \"server.pem\"", "config.toml:2: tls.certificate: server.pem cannot be read"),
         ("[tls]\ncertificate = \"config.toml\"", "config.toml:2: tls.certificate: config.toml holds no"),
         ("[management]", "config.toml:1: management.listen: it is missing"),

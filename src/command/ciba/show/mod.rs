@@ -4,60 +4,33 @@
 //! What the server sends is cleaned before it is shown: a terminal obeys control characters, and a reader is deceived by
 //! invisible and reordering ones. In JSON they are escaped, so that nothing is lost.
 
+mod line;
+mod text;
+
 use std::{
-    fmt::Write as _,
     io::{self, Write},
     time::Duration,
 };
 
 use console::{Style, Term};
-use serde::Serialize;
 use serde_json::{Map, Value};
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use super::request::{Accepted, Client, Failure, Question, Refusal};
+use self::{
+    line::{Line, Problem, json_line},
+    text::{clean, table},
+};
+use super::{
+    ask::{Accepted, Hint, Question},
+    client::Client,
+    failure::{Failure, Refusal},
+};
 use crate::{clock::Timestamp, jose::foreign::Signed};
 
-/// The longest text of a server that is shown in one piece.
-const LONGEST: usize = 400;
-
-/// One line of `--json`. Times in seconds.
-#[derive(Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-enum Line<'a> {
-    Requested {
-        auth_req_id: &'a str,
-        expires_in: u64,
-        interval: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        binding_message: Option<&'a str>,
-    },
-    Pending,
-    SlowDown {
-        interval: u64,
-    },
-    Approved {
-        tokens: &'a Map<String, Value>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        claims: Option<&'a Map<String, Value>>,
-    },
-    Denied(Problem<'a>),
-    Expired(Problem<'a>),
-    Refused(Problem<'a>),
-    Failed(Problem<'a>),
-    Interrupted {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires_in: Option<u64>,
-    },
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    error: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
+/// Verified tokens, and what they were good for.
+pub(super) struct Outcome {
+    pub(super) tokens: Map<String, Value>,
+    pub(super) id_token: Option<Signed>,
+    pub(super) userinfo: Option<Map<String, Value>>,
 }
 
 /// Where everything is shown.
@@ -90,11 +63,22 @@ impl<'a> Show<'a> {
 
     /// Who is asked, before anything is sent.
     pub(super) fn start(&mut self, client: &Client, question: &Question) {
-        let (hint, issuer, id) = (clean(&question.login_hint), &client.issuer.text, clean(&client.client_id));
+        let (issuer, id) = (&client.issuer.text, clean(&client.client_id));
+        let hint = match &question.hint {
+            Hint::Login(hint) => clean(hint),
+            Hint::LoginToken(_) => "whom the login hint token means".to_owned(),
+            Hint::IdToken(_) => "whom the ID token is about".to_owned(),
+        };
         self.say(&format!("Asking {hint} at {issuer} (client {id})"));
         if !client.issuer.is_encrypted() && !client.issuer.is_loopback() {
             self.say("Warning: this is plain HTTP; the client's secret and the tokens can be read on the way");
         }
+    }
+
+    /// Notifications are taken there.
+    pub(super) fn listening(&mut self, address: &str) {
+        self.line(&Line::Listening { notification_endpoint: address });
+        self.say(&format!("Taking notifications at {address} (the client's backchannel_client_notification_endpoint)"));
     }
 
     /// The server has taken the request.
@@ -122,14 +106,25 @@ impl<'a> Show<'a> {
     }
 
     /// Rewrites the live line; elsewhere there is none. Called every second.
-    pub(super) fn waiting(&self, left: Duration, polls: u32) {
+    pub(super) fn waiting(&self, left: Duration, polls: Option<u32>) {
         let Some(term) = &self.live else { return };
         let left = (left.as_millis() + 500) / 1000;
         let (minutes, seconds) = (left / 60, left % 60);
-        let line = format!("Waiting, {minutes}:{seconds:02} left, polls: {polls} (Ctrl-C stops waiting)");
+        let polls = polls.map_or_else(String::new, |polls| format!(", polls: {polls}"));
+        let line = format!("Waiting, {minutes}:{seconds:02} left{polls} (Ctrl-C stops waiting)");
         let width = usize::from(term.size().1).saturating_sub(1);
         let _ = term.clear_line();
         let _ = term.write_str(&line.chars().take(width).collect::<String>());
+    }
+
+    /// The server says that there is an answer; or the time is nearly over, and it has said nothing.
+    pub(super) fn pinged(&mut self, came: bool) {
+        if came {
+            self.line(&Line::Pinged);
+            self.say("The server has sent its ping; asking for the outcome");
+        } else {
+            self.say("No ping has come; asking for the outcome all the same");
+        }
     }
 
     pub(super) fn pending(&mut self) {
@@ -152,13 +147,12 @@ impl<'a> Show<'a> {
     /// The result cannot be written; the tokens are lost then.
     pub(super) fn approved(
         &mut self,
-        tokens: &Map<String, Value>,
-        id_token: Option<&Signed>,
+        Outcome { tokens, id_token, userinfo }: &Outcome,
         now: Timestamp,
     ) -> io::Result<()> {
-        let claims = id_token.map(|signed| &signed.claims);
+        let claims = id_token.as_ref().map(|signed| &signed.claims);
         if self.json {
-            let line = json_line(&Line::Approved { tokens, claims });
+            let line = json_line(&Line::Approved { tokens, claims, userinfo: userinfo.as_ref() });
             return self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush());
         }
         let took = self.span.map_or(Duration::ZERO, |(since, _)| now.since(since)).as_secs();
@@ -171,6 +165,10 @@ impl<'a> Show<'a> {
         let mut text = String::new();
         if let Some(claims) = claims {
             text.push_str("Claims\n");
+            text.push_str(&table(claims, true));
+        }
+        if let Some(claims) = userinfo {
+            text.push_str("Userinfo\n");
             text.push_str(&table(claims, true));
         }
         text.push_str("Tokens\n");
@@ -193,6 +191,7 @@ impl<'a> Show<'a> {
                 "Failed",
                 format!("the tokens do not verify: {}", clean(what)),
             ),
+            Failure::Listen(what) => (Line::Failed(own("listen", what)), "Failed", what.clone()),
             Failure::Output(what) => (Line::Failed(own("output", what)), "Failed", what.clone()),
         };
         self.line(&line);
@@ -235,16 +234,6 @@ impl<'a> Show<'a> {
     }
 }
 
-impl<'a> Problem<'a> {
-    fn of(refusal: &'a Refusal) -> Self {
-        Self {
-            error: &refusal.error,
-            error_description: refusal.error_description.as_deref(),
-            retry_after: refusal.retry_after,
-        }
-    }
-}
-
 /// Our words, and the server's where it has any.
 fn told(ours: &str, refusal: &Refusal) -> String {
     refusal.error_description.as_deref().map_or_else(|| ours.to_owned(), |text| format!("{ours} ({})", clean(text)))
@@ -256,109 +245,4 @@ fn later(refusal: &Refusal) -> String {
     refusal
         .retry_after
         .map_or_else(|| format!("{why}; try again later"), |seconds| format!("{why}; try again in {seconds} s"))
-}
-
-/// JSON on one line, without a character that a terminal obeys or a reader cannot see.
-fn json_line(line: &Line<'_>) -> String {
-    let json = serde_json::to_string(line).unwrap_or_default();
-    let mut text = String::with_capacity(json.len() + 1);
-    for c in json.chars() {
-        if is_hidden(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(text, "\\u{unit:04x}");
-            }
-        } else {
-            text.push(c);
-        }
-    }
-    text.push('\n');
-    text
-}
-
-/// Two columns. Times as dates; tokens only where they are to be seen.
-fn table(members: &Map<String, Value>, show_tokens: bool) -> String {
-    let width = members.keys().map(|name| clean(name).chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
-    for (name, value) in members {
-        let value = match value {
-            Value::String(_) if name.ends_with("_token") && !show_tokens => "(hidden, see --show-tokens)".to_owned(),
-            Value::String(token) if name.ends_with("_token") => visible(token),
-            Value::String(value) => clean(value),
-            Value::Number(seconds) if matches!(name.as_str(), "exp" | "iat" | "nbf" | "auth_time" | "updated_at") => {
-                seconds
-                    .as_u64()
-                    .map_or_else(|| seconds.to_string(), |seconds| Timestamp::from_seconds(seconds).rfc3339())
-            }
-            other => clean(&other.to_string()),
-        };
-        let _ = writeln!(text, "  {:width$}  {value}", clean(name));
-    }
-    text
-}
-
-/// The text without characters that a terminal obeys or a reader cannot see, at most [`LONGEST`] characters of it.
-fn clean(text: &str) -> String {
-    let text = visible(text);
-    match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}...", &text[..at]),
-        None => text,
-    }
-}
-
-fn visible(text: &str) -> String {
-    text.chars().filter(|c| !is_hidden(*c)).collect()
-}
-
-fn is_hidden(c: char) -> bool {
-    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
-    matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn escape_sequences_and_reordering_are_stripped() {
-        let table = [
-            ("plain text, Zo\u{eb} 李", "plain text, Zo\u{eb} 李"),
-            ("\u{1b}[31mred\u{1b}[0m", "[31mred[0m"),
-            ("\u{1b}]0;title\u{7}", "]0;title"),
-            ("\u{9b}2Jgone", "2Jgone"),
-            ("one\r\ntwo\u{2028}three", "onetwothree"),
-            ("\u{202e}txt.exe\u{2066}", "txt.exe"),
-            ("zero\u{200b}width\u{feff}", "zerowidth"),
-            ("\u{7f}\u{0}", ""),
-        ];
-        for (text, expected) in table {
-            assert_eq!(clean(text), expected, "{text:?}");
-        }
-        assert_eq!(clean(&"x".repeat(1000)).len(), LONGEST + 3);
-    }
-
-    #[test]
-    fn json_keeps_them_escaped() {
-        let text = "\u{1b}[2J \u{9b} \u{202e} \u{e0001} é";
-        let tokens = json!({ "scope": text });
-        let line = json_line(&Line::Approved { tokens: tokens.as_object().unwrap(), claims: None });
-        assert_eq!(
-            line,
-            "{\"state\":\"approved\",\"tokens\":{\"scope\":\"\\u001b[2J \\u009b \\u202e \\udb40\\udc01 é\"}}\n"
-        );
-        assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["tokens"]["scope"], text);
-    }
-
-    #[test]
-    fn a_table_shows_times_as_dates_and_hides_tokens() {
-        let members = json!({"access_token": "secret", "expires_in": 300, "iat": 1_800_000_000, "roles": ["a"]});
-        let members = members.as_object().unwrap();
-        let hidden = table(members, false);
-        assert!(!hidden.contains("secret"), "{hidden}");
-        assert!(table(members, true).contains("  access_token  secret\n"));
-        assert!(hidden.contains("  iat           2027-01-15T08:00:00Z\n"), "{hidden}");
-        assert!(hidden.contains("  expires_in    300\n"), "{hidden}");
-        assert!(hidden.contains("  roles         [\"a\"]\n"), "{hidden}");
-    }
 }
