@@ -124,7 +124,8 @@ impl Inner {
         let gone = || Error::new(Code::InvalidClient, "The client is not registered").because("removed or disabled");
         let client = self.served.client(realm, client_id).ok_or_else(gone)?;
         let auth_req_id = self.messenger.auth_req_id(notification).map_err(Error::server_error)?;
-        let nothing = Possession::default(); // what is pushed is bound to nobody
+        // what must be bound cannot be pushed: nobody shows anything here
+        let nothing = Possession::default();
         let (grant, approval, bound_to) = self.redemption.verdict(&client, key, By::Push, &nothing, now).await?;
         self.redemption.mint(&client, &grant, &approval, &bound_to, Some(auth_req_id.reveal()), now).await
     }

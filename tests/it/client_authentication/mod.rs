@@ -1,5 +1,6 @@
 //! docs/cases.md, client authentication: each row at each endpoint that clients authenticate at. One file for each method.
 
+mod any_bytes;
 mod assertions;
 mod attempts;
 mod certificates;
@@ -13,9 +14,9 @@ use realmgate::peer::{Peer, Presented};
 use crate::world::{Answer, CIBA, World, encode};
 
 /// What a request proves with who it comes from.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Proof {
-    authorization: Option<String>,
+    authorization: Option<Vec<u8>>,
     form: Vec<(&'static str, String)>,
     peer: Option<Peer>,
 }
@@ -51,7 +52,7 @@ impl Proof {
     }
 
     fn basic(authorization: impl Into<String>) -> Self {
-        Self { authorization: Some(authorization.into()), ..Self::default() }
+        Self { authorization: Some(authorization.into().into_bytes()), ..Self::default() }
     }
 
     fn and(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -71,7 +72,7 @@ impl Proof {
 
     async fn sent(&self, world: &World, path: &str, more: &[(&str, &str)]) -> Answer {
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
-        headers.extend(self.authorization.clone().map(|value| ("authorization", value.into_bytes())));
+        headers.extend(self.authorization.clone().map(|value| ("authorization", value)));
         let own = self.form.iter().map(|(name, value)| (*name, value.as_str()));
         let form: Vec<_> = own.chain(more.iter().copied()).collect();
         world.send_as(self.peer.clone(), "POST", path, &headers, encode(&form).into_bytes()).await
