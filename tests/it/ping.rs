@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use realmgate::{ciba::decide::Decision, outbox, server};
+use realmgate::{ciba::decide::Decision, config::ClientCertificates, outbox, server};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use warp::Filter;
 
@@ -191,7 +191,7 @@ async fn n9_a_certificate_that_nobody_vouches_for_is_not_told() {
     let tls = server::tls::server_config(
         certified.cert.pem().as_bytes(),
         certified.signing_key.serialize_pem().as_bytes(),
-        realmgate::config::ClientCertificates::None,
+        ClientCertificates::None,
     );
     let settings =
         server::Settings { tls: Some(Arc::new(ArcSwap::from_pointee(tls.unwrap()))), ..server::Settings::default() };
