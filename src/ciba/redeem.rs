@@ -124,7 +124,9 @@ impl Redemption {
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
         let (grant, approval, bound_to) = self.verdict(client, key, by, possession, now).await?;
-        self.mint(client, &grant, &approval, &bound_to, None, now).await.map(|(tokens, _)| tokens)
+        // boxed: minting is large, and must not make the future of every poll that is held so
+        let minted = Box::pin(self.mint(client, &grant, &approval, &bound_to, None, now)).await;
+        minted.map(|(tokens, _)| tokens)
     }
 
     pub(super) async fn verdict(

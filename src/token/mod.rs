@@ -73,7 +73,8 @@ impl Tokens {
         })?;
         match grant_type {
             GrantType::Ciba => ciba.redeem(client, params, &possession, now).await,
-            GrantType::RefreshToken => self.refresh(ciba, client, params, &possession, now).await,
+            // boxed, so that a poll that is held has no room for it
+            GrantType::RefreshToken => Box::pin(self.refresh(ciba, client, params, &possession, now)).await,
         }
     }
 

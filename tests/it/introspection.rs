@@ -93,6 +93,8 @@ async fn q3_of_what_does_not_count_nothing_is_said() {
             let answer = world.as_post(path, &form).await;
             assert_eq!((answer.status, answer.json()), (200, inactive()), "another client's {token}");
         }
+        let refreshing = [form[0], ("client_id", "no-ciba"), ("client_secret", "none-secret-0123456789")];
+        assert_eq!(world.form(BOTH[0], &refreshing).await.json(), inactive(), "to one that refreshes, too");
     }
     assert_eq!(of_till(&world, &refreshed["refresh_token"]).await.json()["active"], true, "looking uses nothing up");
     world.advance(300);

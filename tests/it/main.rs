@@ -5,6 +5,7 @@
 
 mod addresses;
 mod anything;
+mod app;
 mod authorization_endpoint;
 mod browser;
 mod callback;
@@ -17,10 +18,13 @@ mod holder;
 mod http_rules;
 mod introspection;
 mod logout;
+mod long_poll;
 mod metadata;
 mod parameters;
 mod person;
+mod ping;
 mod prefix;
+mod push;
 mod quiet;
 mod receiver;
 mod refresh;

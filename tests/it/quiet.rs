@@ -7,11 +7,13 @@ use std::{
 };
 
 use http::Method;
+use realmgate::ciba::decide::Decision;
 use serde_json::{Value, json};
 use tracing::{Dispatch, subscriber::DefaultGuard};
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use crate::{
+    app::{App, TOKEN},
     browser::{Browser, as_pairs, world},
     receiver::Receiver,
     world::{Build, World, basic, encode},
@@ -266,6 +268,38 @@ async fn no_secret_no_hint_and_no_message_is_in_a_log_line_or_an_audit_record() 
         canaries.in_none_of("the audit", &record.to_string());
     }
     canaries.in_none_of("the metrics", &world.gateway.parts().events.metrics(&world.gateway.pending().await));
+}
+
+/// Pings and pushes that arrive and that do not.
+#[tokio::test]
+async fn no_token_that_a_client_is_sent_is_in_a_log_line_or_an_audit_record() {
+    let log = Log::default();
+    let _logging = log.start();
+    for mode in ["ping", "push"] {
+        for (status, result) in [(204, "ok"), (500, "fault"), (401, "fault"), (302, "fault")] {
+            let mut app = App::new(mode, status).await;
+            let mut canaries = known();
+            canaries.add("notification token", TOKEN);
+            canaries.add("client secret", "app-secret-0123456789");
+            let id = app.ask().await;
+            canaries.add("auth_req_id", &id);
+            app.world.decides("alice-sub", Decision::Approve).await;
+            canaries.add_tokens(&app.receiver.next().await.json());
+            canaries.add_tokens(&app.poll(&id).await.json());
+            app.ended_as_time_passes(mode, result).await;
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            let lines = log.text();
+            assert!(lines.contains("/hook") || lines.contains(" TRACE "), "the log is kept");
+            canaries.in_none_of("the log", &lines);
+            for record in app.world.audited() {
+                canaries.in_none_of("the audit", &record.to_string());
+            }
+            canaries.in_none_of("the metrics", &app.world.gateway.parts().events.metrics(&[]));
+        }
+    }
+    for expected in ["The client was told", "The client was not told", "told of its request again", "gave no tokens"] {
+        assert!(log.text().contains(expected), "{expected}");
+    }
 }
 
 #[tokio::test]

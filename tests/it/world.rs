@@ -120,6 +120,8 @@ pub(crate) struct Build {
     pub(crate) public: &'static str,
     pub(crate) clock: Clock,
     pub(crate) outbox: outbox::Limits,
+    /// Where clients' addresses may lead besides public ones.
+    pub(crate) private_networks: &'static [&'static str],
 }
 
 impl Default for Build {
@@ -129,6 +131,7 @@ impl Default for Build {
             public: PUBLIC,
             clock: Clock::manual(Timestamp::from_seconds(1_800_000_000)),
             outbox: outbox::Limits::default(),
+            private_networks: &["127.0.0.0/8"],
         }
     }
 }
@@ -173,13 +176,12 @@ impl World {
     }
 
     pub(crate) async fn of(realms: &[(&str, &str)], build: Build) -> Self {
-        let Build { settings, public, clock, outbox } = build;
+        let Build { settings, public, clock, outbox, private_networks } = build;
         let state = tempfile::tempdir().unwrap();
         let random = Random::system();
         let (records, audit) = sync_channel(10_000);
         let events = Events::new(Audit::Queue(records), clock.clone());
-        // what clients register may be a server of a test
-        let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let private_networks = private_networks.iter().map(|network| network.parse().unwrap()).collect();
         let http = Http::new(&Outbound { private_networks, ..Outbound::default() }).unwrap();
         let folder = StateFolder::open(&state.path().join("state"), random.clone()).unwrap();
         let sealing_key = folder.sealing_key().unwrap();
