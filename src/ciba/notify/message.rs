@@ -15,7 +15,7 @@ use crate::{
     oauth::response::TokenResponse,
     outbox::{self, About, Ending, Outbox, Unwanted, Verdict},
     random::NoRandomness,
-    realm::{Client, Realm, Served, client},
+    realm::{Client, Profile, Realm, Served, client},
     secret::{Sealed, Sealer, Secret},
 };
 
