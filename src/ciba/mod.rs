@@ -54,6 +54,7 @@ pub struct Ciba {
 }
 
 impl Ciba {
+    #[expect(clippy::too_many_arguments, reason = "each is one of the parts that the feature is made of")]
     pub fn new(
         request_objects: RequestObjects,
         hints: Hints,

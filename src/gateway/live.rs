@@ -14,6 +14,7 @@ use crate::{
     keys::{KeySet, folder::StateFault},
     metadata,
     realm::{Realm, Style},
+    token::Tokens,
     upstream::{Upstream, lookup::Lookups},
 };
 
@@ -22,7 +23,7 @@ pub struct LiveRealm {
     pub client_auth: ClientAuthentication,
     pub ciba: Ciba,
     pub decisions: Decisions,
-    pub issuer: Arc<Issuer>,
+    pub tokens: Tokens,
     pub approval: Approval,
     pub upstream: Option<Arc<Upstream>>,
     keys: Arc<KeySet>,
@@ -110,6 +111,7 @@ impl LiveRealm {
             Arc::clone(&gateway.held),
             clock.clone(),
         );
+        let tokens = Tokens::new(Arc::clone(&realm), issuer, Arc::clone(&tables.used), events.clone());
         let approval = Approval::new(
             Arc::clone(&realm),
             decisions.clone(),
@@ -123,7 +125,7 @@ impl LiveRealm {
         let discovery = [Style::Short, Style::Keycloak].map(|style| {
             Bytes::from(serde_json::to_vec(&metadata::discovery(&realm, &keys, style)).unwrap_or_default())
         });
-        Ok(Self { realm, client_auth, ciba, decisions, issuer, approval, upstream, keys, discovery })
+        Ok(Self { realm, client_auth, ciba, decisions, tokens, approval, upstream, keys, discovery })
     }
 
     /// The discovery document, as JSON.

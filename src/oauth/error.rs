@@ -46,6 +46,8 @@ pub enum Code {
     InvalidToken,
     /// RFC 6750 3.1
     InsufficientScope,
+    /// RFC 9449 5, 7.1
+    InvalidDpopProof,
     /// RFC 6749 4.1.2.1
     ServerError,
     /// RFC 6749 4.1.2.1
@@ -80,6 +82,7 @@ impl Code {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnknownError => "unknown_error",
@@ -110,6 +113,10 @@ pub enum Challenge {
     Bearer,
     /// RFC 6750, with the error's code.
     BearerError,
+    /// RFC 6750 and RFC 9449 7.1, without an error code: the request carried no access token at all.
+    AccessToken,
+    /// RFC 9449 7.1, with the error's code.
+    DpopError,
 }
 
 /// A refusal or a fault, as a value.

@@ -295,6 +295,38 @@ async fn a_sign_in_of_long_ago_is_made_again() {
 }
 
 #[tokio::test]
+async fn p45_acr_values_are_a_wish_and_the_tokens_say_what_happened() {
+    let world = world(&["master"], Build::default(), |realm| {
+        *realm = realm.replace("client_id = \"till\"\n", "client_id = \"till\"\ndefault_max_age = 60\n");
+    })
+    .await;
+    let form = [("scope", "openid"), ("login_hint", "alice"), ("acr_values", "gold silver")];
+    let id = world.as_till("/master/bc-authorize", &form).await.json()["auth_req_id"].as_str().unwrap().to_owned();
+    let link = link(&world, "alice-sub").await;
+    let mut browser = Browser::signed_in(&world, "alice-sub", &link).await;
+    let asked_again = |page: &Answer| page.text.contains("?sign-in=again") && !page.text.contains("\"decision\"");
+    assert!(asked_again(&browser.page), "for a sign-in as it was wished: {}", browser.page.text);
+
+    world.advance(50);
+    browser.open("?sign-in=again").await;
+    let request = browser.field("request");
+    browser.post("/choose", &[("request", &request), ("person", "alice-sub")]).await;
+    let signed_in = world.clock.now().seconds();
+    world.advance(30);
+    browser.decide("approve").await;
+    let claims = claims(&world.poll(&id).await.json()["id_token"]);
+    assert_eq!(claims["acr"], "1", "what the provider said, and not what was wished for");
+    assert_eq!((&claims["amr"], &claims["auth_time"]), (&json!(["demo"]), &json!(signed_in)));
+
+    // the same session is too old for this client a minute later
+    world.advance(40);
+    let form = [("scope", "openid"), ("login_hint", "alice")];
+    assert_eq!(world.as_till("/master/bc-authorize", &form).await.status, 200);
+    let link = self::link(&world, "alice-sub").await;
+    assert!(asked_again(browser.open(&link).await), "default_max_age: {}", browser.page.text);
+}
+
+#[tokio::test]
 async fn cookies_are_as_strict_as_the_scheme_allows() {
     for (public, name, secure) in
         [("http://127.0.0.1:8080", "realmgate-", false), ("https://localhost:8443", "__Host-realmgate-", true)]

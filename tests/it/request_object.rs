@@ -122,9 +122,9 @@ async fn table_of_headers_and_signatures() {
     let wrong = BANK.sign(&claims());
     let table: Vec<(&str, String, &str)> = vec![
         ("R6 none", unsigned(&json!({"alg": "none"})), refused),
-        ("R6 none with a signature", BANK.jwt(&(&json!({"alg": "none"})), &claims()), refused),
-        ("R7 HS256", BANK.jwt(&(&json!({"alg": "HS256"})), &claims()), refused),
-        ("R8 another than the registered", BANK.jwt(&(&json!({"alg": "ES384"})), &claims()), refused),
+        ("R6 none with a signature", BANK.jwt(&json!({"alg": "none"}), &claims()), refused),
+        ("R7 HS256", BANK.jwt(&json!({"alg": "HS256"}), &claims()), refused),
+        ("R8 another than the registered", BANK.jwt(&json!({"alg": "ES384"}), &claims()), refused),
         ("R9 another client's key", RIVAL.sign(&claims()), refused),
         ("R9 the same with the right kid", RIVAL.jwt(&kid, &claims()), refused),
         ("R9 nobody's", Signer::new(Algorithm::ES256).sign(&claims()), refused),
@@ -134,28 +134,28 @@ async fn table_of_headers_and_signatures() {
         ("no JWT", "request".into(), refused),
         ("no claims", BANK.compact(&header.to_string(), "[]"), refused),
         ("no JSON", BANK.compact(&header.to_string(), "scope=openid"), refused),
-        ("R29 typ", BANK.jwt(&(&json!({"typ": "OautH-auThZ-REQ+jWt"})), &claims()), "200"),
-        ("R29 typ JWT", BANK.jwt(&(&json!({"typ": "jwt"})), &claims()), "200"),
-        ("R29 no typ", BANK.jwt(&(&json!({"typ": null})), &claims()), "200"),
-        ("R30", BANK.jwt(&(&json!({"typ": "at+jwt"})), &claims()), refused),
-        ("R30", BANK.jwt(&(&json!({"typ": "dpop+jwt"})), &claims()), refused),
-        ("R30", BANK.jwt(&(&json!({"typ": "client-authentication+jwt"})), &claims()), refused),
-        ("R31", BANK.jwt(&(&json!({"crit": ["x"], "x": 1})), &claims()), refused),
-        ("R31 b64", BANK.jwt(&(&json!({"crit": ["b64"], "b64": false})), &claims()), refused),
-        ("R32 attacker's key", RIVAL.jwt(&(&attacker), &claims()), refused),
+        ("R29 typ", BANK.jwt(&json!({"typ": "OautH-auThZ-REQ+jWt"}), &claims()), "200"),
+        ("R29 typ JWT", BANK.jwt(&json!({"typ": "jwt"}), &claims()), "200"),
+        ("R29 no typ", BANK.jwt(&json!({"typ": null}), &claims()), "200"),
+        ("R30", BANK.jwt(&json!({"typ": "at+jwt"}), &claims()), refused),
+        ("R30", BANK.jwt(&json!({"typ": "dpop+jwt"}), &claims()), refused),
+        ("R30", BANK.jwt(&json!({"typ": "client-authentication+jwt"}), &claims()), refused),
+        ("R31", BANK.jwt(&json!({"crit": ["x"], "x": 1}), &claims()), refused),
+        ("R31 b64", BANK.jwt(&json!({"crit": ["b64"], "b64": false}), &claims()), refused),
+        ("R32 attacker's key", RIVAL.jwt(&attacker, &claims()), refused),
         ("R32 and no kid", RIVAL.jwt(&over(attacker.clone(), &json!({"kid": Value::Null})), &claims()), refused),
-        ("R32 ignored", BANK.jwt(&(&attacker), &claims()), "200"),
+        ("R32 ignored", BANK.jwt(&attacker, &claims()), "200"),
         (
             "R34",
             BANK.compact(&header.to_string(), &claims().to_string().replacen('{', "{\"scope\":\"openid profile\",", 1)),
             refused,
         ),
-        ("R37 no kid, several keys", BANK.jwt(&(&json!({"kid": null})), &claims()), "200"),
-        ("R37 no kid, the second", BANKS_SECOND.jwt(&(&json!({"kid": null})), &claims()), "200"),
+        ("R37 no kid, several keys", BANK.jwt(&json!({"kid": null}), &claims()), "200"),
+        ("R37 no kid, the second", BANKS_SECOND.jwt(&json!({"kid": null}), &claims()), "200"),
         ("R37 the second by its kid", BANKS_SECOND.sign(&claims()), "200"),
         ("kid of the other key", BANKS_SECOND.jwt(&kid, &claims()), refused),
-        ("kid that is a path", BANK.jwt(&(&json!({"kid": "../../keys"})), &claims()), refused),
-        ("kid that is no text", BANK.jwt(&(&json!({"kid": 1})), &claims()), refused),
+        ("kid that is a path", BANK.jwt(&json!({"kid": "../../keys"}), &claims()), refused),
+        ("kid that is no text", BANK.jwt(&json!({"kid": 1}), &claims()), refused),
         ("too long", BANK.sign(&good(&world, "bank", &json!({"x": "x".repeat(12_500)}))), refused),
     ];
     for (case, object, expected) in table {
@@ -333,6 +333,43 @@ async fn a_user_code_is_read_out_of_it() {
     ] {
         assert_eq!(send(&world, "bank", &BANK.sign(&good(&world, "bank", &patch)), &[]).await.brief(), expected);
     }
+}
+
+/// The profile `fapi-ciba`: with an assertion that bears the object's own `jti`, and cannot be taken for it.
+#[tokio::test]
+async fn r1_r5_p34_a_bank_of_the_profile_fapi_ciba() {
+    let head = realm_file().split("[[clients]]").next().unwrap().to_owned();
+    let realm = format!(
+        "profile = \"fapi-ciba\"\n{head}[[clients]]\nclient_id = \"bank\"\nscope = \"openid profile\"\n\
+         token_endpoint_auth_method = \"private_key_jwt\"\njwks = {{ keys = [{}] }}\n\
+         backchannel_authentication_request_signing_alg = \"ES256\"\ndpop_bound_access_tokens = true\n",
+        BANK.toml()
+    );
+    let world = World::of(&[("master", &realm)], Build::default()).await;
+    let now = world.clock.now().seconds();
+    let table = [
+        ("good", json!({"binding_message": "KX-42"}), "200"),
+        ("P34 no binding_message", json!({}), "400 invalid_request"),
+        ("P30", json!({"binding_message": "x".repeat(151)}), "400 invalid_binding_message"),
+        ("R21", json!({"binding_message": "KX-42", "exp": now + 4200}), "400 invalid_request"),
+    ];
+    let send = async |params: &[(&str, &str)], jti: &Value| {
+        let assertion =
+            BANK.sign(&json!({"iss": "bank", "sub": "bank", "aud": ISSUER, "exp": now + 60, "iat": now, "jti": jti}));
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let mut form = vec![("client_assertion_type", kind), ("client_assertion", &assertion)];
+        form.extend(params);
+        world.form("/master/bc-authorize", &form).await
+    };
+    for (case, patch, expected) in table {
+        let claims = good(&world, "bank", &patch);
+        let answer = send(&[("request", &BANK.sign(&claims))], &claims["jti"]).await;
+        assert_eq!(answer.brief(), expected, "{case}: {}", answer.text);
+    }
+    let plain = [("scope", "openid"), ("login_hint", "alice"), ("binding_message", "KX-42")];
+    assert_eq!(send(&plain, &json!("unsigned")).await.brief(), "400 invalid_request", "R1");
+    let assertion = BANK.sign(&json!({"iss": "bank", "sub": "bank", "aud": ISSUER, "exp": now + 60, "jti": "as one"}));
+    assert_eq!(send(&[("request", &assertion)], &json!("and one")).await.brief(), "400 invalid_request", "R35");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

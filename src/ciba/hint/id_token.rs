@@ -25,7 +25,7 @@ impl Hints {
         let issuer = jws.claimed_issuer().unwrap_or_default();
         let upstream = self.upstream.as_ref().filter(|upstream| upstream.issuer() == issuer);
         let (claims, issued_to) = if issuer == self.realm.issuer {
-            (jose::verify_made_by(&self.keys, &jws).map_err(refused)?, &*client.client_id)
+            (jose::verify_own(&self.keys, token, &self.realm.issuer).map_err(refused)?, &*client.client_id)
         } else if let Some(upstream) = upstream {
             let claims = upstream.verify_hint(&jws).await.map_err(|fault| match fault {
                 NotItsToken::Refused(fault) => refused(fault),
