@@ -248,10 +248,10 @@ impl Sender {
 
     /// What happens meanwhile, as often as so many requests are sent: people decide, time goes on, tables are tidied.
     async fn meanwhile(&self, number: usize) {
-        if self.number == 0 && number % 100 == 0 {
+        if self.number == 0 && number.is_multiple_of(100) {
             decide(&self.world).await;
         }
-        if self.number == 0 && number % 500 == 0 {
+        if self.number == 0 && number.is_multiple_of(500) {
             self.world.advance(8);
             self.world.gateway.parts().tables.tidy();
             self.world.audited();
