@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench fmt lint
+.PHONY: help demo test unit fuzz bench fmt lint
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,13 +16,19 @@ test: ## every test, with a real browser and a real Keycloak; installs what it n
 unit: ## the tests that need nothing but Rust
 	cargo test --locked --lib --test it --test architecture --test process --test docs
 
+fuzz: ## every parser of what comes from outside, with made-up input, for a minute (flags: ARGS="form -max_total_time=3600")
+	tests/setup fuzz
+	tests/fuzz $(ARGS)
+
 bench: ## requests a second, processor time and memory, beside a bare warp server
 	tests/setup bench
 	tests/bench/run
 
 fmt: ## format the code
 	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 lint: ## what CI checks before the tests: formatting and clippy
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --locked -- -D warnings

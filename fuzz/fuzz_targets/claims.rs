@@ -6,14 +6,13 @@ use std::{sync::LazyLock, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use libfuzzer_sys::fuzz_target;
 use realmgate::{
-    clock::Timestamp,
     jose::Jws,
     oauth::json::strict_object,
     secret::{Secret, hmac_sha256},
 };
+use realmgate_fuzz::NOW;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 static SECRET: LazyLock<Secret> = LazyLock::new(|| Secret::new(KEY));
 

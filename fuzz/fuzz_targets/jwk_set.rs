@@ -8,7 +8,7 @@ const TOKENS: &str = include_str!("../tokens.txt");
 
 fuzz_target!(|json: &[u8]| {
     let Ok(keys) = ForeignKeys::parse(json) else { return };
-    assert!(keys.thumbprints().count() <= 100);
+    assert!(!keys.has("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
     for token in TOKENS.lines() {
         let jws = Jws::parse(token).expect("a JWS");
         if let Ok(claims) = keys.verify_jws(&jws) {

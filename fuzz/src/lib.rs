@@ -1,10 +1,11 @@
-//! What fuzz targets share: a gateway with one realm, asked over its routes, without a socket.
+//! What fuzz targets share: a gateway with one realm, asked over its routes, without a socket; and somebody who signs JWTs.
 
 use std::{
     path::Path,
     sync::{Arc, LazyLock},
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -15,20 +16,22 @@ use realmgate::{
     gateway::{Gateway, Parts, Tables},
     http::{Http, Outbound},
     jose::RemoteKeys,
-    keys::folder::StateFolder,
+    keys::{Algorithm, SigningKey, folder::StateFolder},
     outbox::{self, Outbox},
     random::Random,
-    secret::Sealer,
+    secret::{Sealer, Secret},
     web::{self, Routes, Settings},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower_service::Service;
+use url::form_urlencoded::Serializer;
 
 pub const PUBLIC: &str = "http://127.0.0.1:8080";
+pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 /// The realm `master`. Nobody listens where its upstream is said to be.
-const REALM: &str = include_str!("../realm.toml");
+const REALM: &str = include_str!("../corpus/realm_file/served.toml");
 
 struct Served {
     runtime: Runtime,
@@ -43,7 +46,7 @@ static SERVED: LazyLock<Served> = LazyLock::new(|| {
 
 fn routes() -> Routes {
     let state = tempfile::tempdir().expect("a folder");
-    let (clock, random) = (Clock::manual(Timestamp::from_seconds(1_800_000_000)), Random::system());
+    let (clock, random) = (Clock::manual(NOW), Random::system());
     let events = Events::new(Audit::Off, clock.clone());
     let http = Http::new(&Outbound::default()).expect("a client");
     let folder = StateFolder::open(&state.path().join("state"), random.clone()).expect("a state folder");
@@ -72,6 +75,35 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// Sends a form to the realm.
+pub fn send(path: &str, form: &[(&str, &str)]) -> Answer {
+    let form = Serializer::new(String::new()).extend_pairs(form).finish();
+    let request = Request::post(format!("/master{path}")).header("content-type", "application/x-www-form-urlencoded");
+    ask(request.body(form.as_bytes()).expect("a request"))
+}
+
+/// The key that the realm knows of its clients `bank` and `signer` and of an issuer of hints.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
+    let pem = Secret::new(include_str!("../signing_key.pem"));
+    SigningKey::from_pem(Algorithm::EdDSA, &pem).expect("a key")
+});
+
+/// A JWT with these bytes as its claims.
+pub fn signed(claims: &[u8]) -> String {
+    compact(&json!({"alg": "EdDSA"}), claims)
+}
+
+/// A DPoP proof with these bytes as its claims (RFC 9449 4.2).
+pub fn proof(claims: &[u8]) -> String {
+    compact(&json!({"alg": "EdDSA", "typ": "dpop+jwt", "jwk": KEY.jwk()}), claims)
+}
+
+fn compact(header: &Value, claims: &[u8]) -> String {
+    let message = [header.to_string().as_bytes(), claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let signature = KEY.sign(message.as_bytes()).expect("a signature");
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
 /// Asks the gateway. A fault of the gateway is a panic.
 pub fn ask(request: Request<&[u8]>) -> Answer {
     let Served { runtime, routes } = &*SERVED;
@@ -88,6 +120,12 @@ pub fn ask(request: Request<&[u8]>) -> Answer {
 }
 
 impl Answer {
+    /// The error code; `ok` where there is none.
+    pub fn outcome(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body["error"].as_str().unwrap_or("ok").to_owned()
+    }
+
     fn judge(&self) {
         assert!(self.status < 500, "{}: {:?}", self.status, self.body);
         let content_type = self.headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use crate::peer::{Peer, Presented};
 
 /// Who sent a request with these headers over the connection of `peer`.
-pub(super) fn peer(peer: &Peer, headers: &HeaderMap, listed: &[IpNet]) -> Peer {
+pub fn peer(peer: &Peer, headers: &HeaderMap, listed: &[IpNet]) -> Peer {
     let is_proxy = peer.address.is_some_and(|it| is_listed(it.to_canonical(), listed));
     Peer {
         address: peer.address.map(|it| address(it, headers, listed)),

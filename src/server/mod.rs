@@ -6,7 +6,7 @@
 //! deadline and says how it ended. A panic ends one connection (HTTP/2: one stream), never the server.
 
 mod connection;
-mod forwarded;
+pub mod forwarded;
 #[cfg(test)]
 mod tests;
 pub mod tls;
