@@ -41,6 +41,12 @@ pub enum Event<'a> {
     Channel { realm: &'a str, channel: &'static str, fault: Option<&'a str> },
     /// An attempt to deliver failed, and is made again.
     DeliveryRetried { realm: &'a str, channel: &'static str, fault: &'a str },
+    /// A client was told of its request at its notification endpoint (`mode` is `ping` or `push`), or could not be.
+    Notified { realm: &'a str, client: &'a str, mode: &'static str, fault: Option<&'a str> },
+    /// An attempt to tell a client failed, and is made again.
+    NotificationRetried { realm: &'a str, client: &'a str, mode: &'static str, fault: &'a str },
+    /// The tokens of an approved request could not be pushed; what was issued does not count any more.
+    PushFailed { realm: &'a str, client: &'a str, error: &'a oauth::Error },
     /// A request was answered.
     Answered(Answered<'a>),
     /// The configuration was read again.
@@ -180,6 +186,21 @@ fn log(event: &Event<'_>) {
         }
         Event::DeliveryRetried { realm, channel, fault } => {
             tracing::warn!(realm.name = realm, channel, fault, "The person could not be asked and is tried again");
+        }
+        Event::Notified { realm, client, mode, fault: None } => {
+            tracing::debug!(realm.name = realm, client.id = client, mode, "The client was told of its request");
+        }
+        Event::Notified { realm, client, mode, fault: Some(fault) } => {
+            let (name, id) = (realm, client);
+            tracing::warn!(realm.name = name, client.id = id, mode, fault, "The client was not told of its request");
+        }
+        Event::NotificationRetried { realm, client, mode, fault } => {
+            let (name, id) = (realm, client);
+            tracing::warn!(realm.name = name, client.id = id, mode, fault, "The client is told of its request again");
+        }
+        Event::PushFailed { realm, client, error } => {
+            let (code, cause) = (error.code().as_str(), error.cause());
+            tracing::warn!(realm.name = realm, client.id = client, code, cause, "An approved request gave no tokens");
         }
         Event::Answered(answered) => answered.log(),
         Event::Reloaded { faults: 0 } => tracing::info!("The configuration was read again"),

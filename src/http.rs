@@ -29,6 +29,13 @@ pub struct Outbound {
     pub private_networks: Vec<IpNet>,
 }
 
+impl Outbound {
+    /// Whether an address that a client registered will be called. One that is a name is judged when it is called.
+    pub fn may_lead_to(&self, url: &Url) -> bool {
+        Guard::new(self.private_networks.clone()).allows_host_of(url)
+    }
+}
+
 /// Who named the address that a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {

@@ -17,12 +17,14 @@ struct Landing<'a> {
     inbox: bool,
 }
 
-/// Why an undecided request is not open any more.
+/// Why a request that gave nobody anything is not open any more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
     Expired,
     /// Today's policy refuses it (I4).
     Withdrawn,
+    /// It was approved, and the client could not be given its tokens.
+    Failed,
 }
 
 impl Approval {
@@ -32,7 +34,7 @@ impl Approval {
         page(200, "sign-in", &Landing { site: &self.site, provider: provider.display_name(), inbox })
     }
 
-    /// A request of this person that nobody decided in time.
+    /// A request of this person that came to nothing.
     pub(super) fn ended(&self, how: Ended) -> Answer {
         match how {
             Ended::Expired => {
@@ -41,6 +43,9 @@ impl Approval {
             Ended::Withdrawn => self
                 .closed("The application may not ask for this any more. Nothing was approved.")
                 .answer(410, "withdrawn"),
+            Ended::Failed => self
+                .closed("You approved it, but the application could not be given your answer. Nothing was shared.")
+                .answer(410, "failed"),
         }
     }
 

@@ -88,6 +88,8 @@ impl Approval {
     pub(super) fn show(&self, visit: &Visit<'_>, current: &Current, found: Option<&Grant>) -> Answer {
         match found {
             Some(grant) if grant.is_for(current.person()) => match &grant.state {
+                State::Closed(None) => self.ended(Ended::Expired),
+                State::Closed(Some(_)) => self.ended(Ended::Failed),
                 State::Pending if grant.is_expired(visit.now) => self.ended(Ended::Expired),
                 State::Pending => self.open(visit, current, grant),
                 State::Approved(approval) => {

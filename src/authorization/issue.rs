@@ -12,7 +12,7 @@ use crate::{
     oauth::{Code, Error, Scope, response::TokenResponse},
     random::Random,
     realm::{Client, Realm, user::Claims},
-    store::{Change, NotInserted, Table},
+    store::{Change, NotInserted, Table, Unavailable},
 };
 
 /// Issues and reads the tokens of one realm.
@@ -39,6 +39,10 @@ struct Token<'a> {
     sid: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
+    #[serde(rename = "urn:openid:params:jwt:claim:rt_hash", skip_serializing_if = "Option::is_none")]
+    rt_hash: Option<String>,
+    #[serde(rename = "urn:openid:params:jwt:claim:auth_req_id", skip_serializing_if = "Option::is_none")]
+    auth_req_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -79,15 +83,17 @@ impl Issuer {
         self.authorizations.has_room()
     }
 
-    /// Mints the first tokens of an authorization and keeps it under `sid`.
+    /// Mints the first tokens of an authorization and keeps it under `sid`. Where they are `pushed`, the ID token names the
+    /// `auth_req_id` and the refresh token (CIBA Core 10.3.1).
     pub async fn issue(
         &self,
         client: &Client,
         mut authorization: Authorization,
         sid: &str,
+        pushed: Option<&str>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
-        let tokens = self.mint(client, &mut authorization, sid, now)?;
+        let tokens = self.mint(client, &mut authorization, sid, pushed, now)?;
         match self.authorizations.insert(Table::<Authorization>::key(&self.realm.name, sid), authorization, &[]).await {
             Ok(()) => Ok(tokens),
             Err(NotInserted::Unavailable(fault)) => Err(fault.into()),
@@ -101,6 +107,7 @@ impl Issuer {
         client: &Client,
         authorization: &mut Authorization,
         sid: &str,
+        pushed: Option<&str>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
         let policy = &self.realm.tokens;
@@ -120,6 +127,8 @@ impl Issuer {
             azp: &client.client_id,
             sid,
             at_hash: None,
+            rt_hash: None,
+            auth_req_id: None,
             acr: authorization.acr.as_deref(),
             amr: &authorization.amr,
             scope: Some(authorization.scope.to_string()),
@@ -128,6 +137,16 @@ impl Issuer {
         let key = self.keys.for_algorithm(policy.signing_alg).map_err(|e| fault(&e))?;
         let access_token = jose::sign(key, &token).map_err(|e| fault(&e))?;
 
+        // before the ID token, which may name it
+        let mut refresh = None;
+        if client.grant_types.refresh_token {
+            // counted from the first tokens on: the person was told for how long the access can be renewed (I6)
+            let expires_at = authorization.issued_at.plus(policy.refresh_token_lifespan);
+            let jti = jti()?;
+            let signed = self.refresh_key.sign(&self.realm.issuer, sid, &jti, expires_at).map_err(|e| fault(&e))?;
+            refresh = Some((signed, RefreshToken { jti: jti.into(), expires_at }));
+        }
+
         let algorithm = client.id_token_signed_response_alg.unwrap_or(policy.signing_alg);
         let key = self.keys.for_algorithm(algorithm).map_err(|e| fault(&e))?;
         token.jti = jti()?;
@@ -135,20 +154,17 @@ impl Issuer {
         token.typ = "ID";
         token.scope = None;
         token.at_hash = Some(jose::half_hash(algorithm, &access_token));
+        token.auth_req_id = pushed;
+        let hashed = refresh.as_ref().filter(|_| pushed.is_some());
+        token.rt_hash = hashed.map(|(refresh_token, _)| jose::half_hash(algorithm, refresh_token));
         let id_token = jose::sign(key, &token).map_err(|e| fault(&e))?;
 
-        let mut keep_until = expires;
-        let mut refresh_token = None;
-        if client.grant_types.refresh_token {
-            // counted from the first tokens on: the person was told for how long the access can be renewed (I6)
-            let expires_at = authorization.issued_at.plus(policy.refresh_token_lifespan);
-            let jti = jti()?;
-            refresh_token =
-                Some(self.refresh_key.sign(&self.realm.issuer, sid, &jti, expires_at).map_err(|e| fault(&e))?);
-            authorization.refresh = Some(RefreshToken { jti: jti.into(), expires_at });
-            keep_until = keep_until.max(expires_at);
+        let (refresh_token, refresh) = refresh.unzip();
+        let last = refresh.as_ref().map_or(expires, |refresh| expires.max(refresh.expires_at));
+        authorization.keep_until = authorization.keep_until.max(last);
+        if refresh.is_some() {
+            authorization.refresh = refresh;
         }
-        authorization.keep_until = authorization.keep_until.max(keep_until);
         Ok(TokenResponse {
             access_token,
             token_type: "Bearer",
@@ -157,6 +173,12 @@ impl Issuer {
             id_token: Some(id_token),
             scope: authorization.scope.to_string(),
         })
+    }
+
+    /// Forgets an authorization: none of its tokens counts any more.
+    pub async fn withdraw(&self, sid: &str) -> Result<(), Unavailable> {
+        let key = Table::<Authorization>::key(&self.realm.name, sid);
+        self.authorizations.change(key, |_| Change::Remove(())).await
     }
 
     /// The authorization that an access token of this realm stands for, while both count; with the token's own scope, which
@@ -213,7 +235,7 @@ impl Issuer {
                 if let Some(narrower) = scope {
                     next.scope = narrower.clone();
                 }
-                match self.mint(client, &mut next, sid, now) {
+                match self.mint(client, &mut next, sid, None, now) {
                     Ok(tokens) => {
                         next.scope = granted;
                         Change::Put(next, Ok(tokens))

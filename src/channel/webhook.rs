@@ -13,7 +13,7 @@ use super::{Ask, NotAsked};
 use crate::{
     clock::Timestamp,
     http::Trust,
-    outbox::{Delivery, Outbox},
+    outbox::{About, Delivery, Outbox, Verdict},
     realm::{Addresses, Realm},
     secret::{WebhookKey, hmac_sha256},
 };
@@ -81,13 +81,14 @@ impl Webhook {
             headers: Box::new(move |now| headers(&key, &id, now, &signed)),
             body,
             realm: Arc::clone(&self.realm),
-            channel: NAME,
+            about: About::Person { channel: NAME },
             not_before: request.now,
             not_after: request.expires,
             pauses: PAUSES,
-            is_delivered: |status| status.is_success(),
+            judge: |status| if status.is_success() { Verdict::Delivered } else { Verdict::TryAgain },
+            unwanted: None,
         };
-        self.outbox.put(delivery).map_err(|error| NotAsked::NotSent(format!("webhook: {error}")))
+        self.outbox.put(delivery).map(drop).map_err(|error| NotAsked::NotSent(format!("webhook: {error}")))
     }
 }
 

@@ -46,6 +46,10 @@ impl Ciba {
 
         let auth_req_id = self.identifier()?;
         let expires_at = now.plus(parameters.expires_in);
+        let delivery = self
+            .notifier
+            .delivery(client, &auth_req_id, parameters.client_notification_token)
+            .map_err(|fault| Error::unavailable(fault.to_string()))?;
         let bearer = self
             .channels
             .bearer(client, &user, &self.identifier()?, now, expires_at)
@@ -56,7 +60,7 @@ impl Ciba {
             user,
             scope: parameters.scope,
             authorization_details: AuthorizationDetails::default(),
-            delivery: Delivery::Poll,
+            delivery,
             sender_constraint: client.sender_constraint,
             binding_message: parameters.binding_message.map(Into::into),
             acr_values: parameters.acr_values.map(Into::into),
@@ -68,6 +72,10 @@ impl Ciba {
         let grant = Grant::new(request, self.realm.ciba.interval);
         let key = Table::<Grant>::key(&self.realm.name, &auth_req_id);
         self.keep(key, &grant).await?;
+        if let Err(fault) = self.notifier.tell_of_expiry(key, &grant) {
+            self.grants.change(key, |_| Change::Remove(())).await?;
+            return Err(Error::unavailable(fault.to_string()));
+        }
         self.ask(client, &grant, bearer.as_deref(), params, key).await?;
 
         let request = &grant.request;
@@ -77,11 +85,7 @@ impl Ciba {
             sub: request.user.sub.as_deref(),
             scope: &request.scope,
         });
-        Ok(Acknowledgement {
-            auth_req_id,
-            expires_in: parameters.expires_in.as_secs(),
-            interval: (!grant.interval().is_zero()).then(|| grant.interval().as_secs()),
-        })
+        Ok(Acknowledgement { auth_req_id, expires_in: parameters.expires_in.as_secs(), interval: interval(&grant) })
     }
 
     async fn user(&self, hint: &str) -> Result<Arc<User>, Error> {
@@ -185,6 +189,12 @@ impl Ciba {
     fn identifier(&self) -> Result<String, Error> {
         self.random.identifier().map_err(|fault| Error::unavailable(fault.to_string()))
     }
+}
+
+/// CIBA Core 7.3: for whoever polls, where polls are throttled.
+fn interval(grant: &Grant) -> Option<u64> {
+    let polls = !matches!(grant.request.delivery, Delivery::Push(_)) && !grant.interval().is_zero();
+    polls.then(|| grant.interval().as_secs())
 }
 
 /// A group that takes no more undecided requests. Nothing of it is dropped (I12).

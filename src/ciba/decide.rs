@@ -1,9 +1,13 @@
-//! The decision: policy, one edge, one event. The page and the device service's callback both end here.
+//! The decision: policy, one edge, one event, and the client is told. The page and the device service's callback both end
+//! here.
 
 use std::sync::Arc;
 
 use crate::{
-    ciba::grant::{Approval, Grant, NotOpen, State, channel_alias, handle_alias},
+    ciba::{
+        grant::{Approval, Grant, NotOpen, State, channel_alias, handle_alias},
+        notify::Notifier,
+    },
     clock::Timestamp,
     event::{self, Event, Events, Via},
     oauth::{self, Code},
@@ -24,6 +28,7 @@ const MOST_PENDING: usize = 50;
 pub struct Decisions {
     realm: Arc<Realm>,
     grants: Arc<Table<Grant>>,
+    notifier: Notifier,
     events: Events,
 }
 
@@ -55,8 +60,8 @@ pub enum NotDecided {
 }
 
 impl Decisions {
-    pub const fn new(realm: Arc<Realm>, grants: Arc<Table<Grant>>, events: Events) -> Self {
-        Self { realm, grants, events }
+    pub const fn new(realm: Arc<Realm>, grants: Arc<Table<Grant>>, notifier: Notifier, events: Events) -> Self {
+        Self { realm, grants, notifier, events }
     }
 
     /// The request behind a person's link, whoever it is for.
@@ -202,14 +207,17 @@ impl Decisions {
             })
             .await?;
         match &decided {
-            Ok(_) => self.events.tell(Event::Decided {
-                realm: &self.realm.name,
-                client: &grant.request.client_id,
-                sub: &sub,
-                decision: decision.into(),
-                via,
-                shown,
-            }),
+            Ok(decided) => {
+                self.events.tell(Event::Decided {
+                    realm: &self.realm.name,
+                    client: &grant.request.client_id,
+                    sub: &sub,
+                    decision: decision.into(),
+                    via,
+                    shown,
+                });
+                self.notifier.tell(key, decided, now);
+            }
             Err(NotDecided::Expired) => self.refused(grant, via, "expired"),
             Err(_) => self.refused(grant, via, "decided already"),
         }

@@ -1,7 +1,8 @@
 //! The stored authentication request and its states: pure transitions that take `now` (I2).
 //!
 //! `pending -> approved | denied`, `approved -> redeemed`. Expiry is a function of the grant and `now`, not a state: a denial
-//! stays a denial after expiry; an approval that was not collected in time is expired.
+//! stays a denial after expiry; an approval that was not collected in time is expired. Only where the end is *told*, by push,
+//! it is an edge: `pending | approved -> closed`, so that a client is told one thing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,6 +27,8 @@ const RETENTION: Duration = Duration::from_secs(30);
 const REMEMBRANCE: Duration = Duration::from_secs(60);
 /// What `slow_down` adds to the interval from then on (CIBA Core 11).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// After so many polls in a row that came too early, only the decision is answered (CIBA Core 11).
+const MOST_TOO_EARLY: u8 = 10;
 
 /// An authentication request with its state. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,8 +79,16 @@ pub struct Notification {
 pub enum State {
     Pending,
     Approved(Arc<Approval>),
-    Denied { at: Timestamp, via: Via },
-    Redeemed { approval: Arc<Approval>, at: Timestamp },
+    Denied {
+        at: Timestamp,
+        via: Via,
+    },
+    Redeemed {
+        approval: Arc<Approval>,
+        at: Timestamp,
+    },
+    /// A push client is told that there are no tokens: the request expired, or the approval could not be redeemed.
+    Closed(Option<Arc<Approval>>),
 }
 
 /// An approval, with what the tokens will say of the person and of how they signed in.
@@ -97,11 +108,12 @@ pub struct Approval {
     pub shown: Option<Digest>,
 }
 
-/// When the client polled last, and how long it has to wait.
+/// When the client polled last, how long it has to wait, and how many polls in a row came too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Polling {
     interval: Duration,
     last: Option<Timestamp>,
+    too_early: u8,
 }
 
 /// The request is not open any more.
@@ -120,6 +132,8 @@ pub enum Poll {
     Pending(Grant),
     /// Polled too early; the grant that follows, with a longer interval.
     SlowDown(Grant),
+    /// Polled too early again and again; the client must stop.
+    TooFast,
     Denied,
     Expired,
     /// The one redemption: the grant that follows, and the approval to mint from.
@@ -131,7 +145,11 @@ pub enum Poll {
 impl Grant {
     /// A new, undecided request. `interval` zero: no throttle.
     pub fn new(request: AuthenticationRequest, interval: Duration) -> Self {
-        Self { request: Arc::new(request), state: State::Pending, polling: Polling { interval, last: None } }
+        Self {
+            request: Arc::new(request),
+            state: State::Pending,
+            polling: Polling { interval, last: None, too_early: 0 },
+        }
     }
 
     pub fn is_expired(&self, now: Timestamp) -> bool {
@@ -165,25 +183,53 @@ impl Grant {
         Ok(self.with(State::Denied { at: now, via }))
     }
 
-    /// What the client's poll at `now` is answered with. After a decision it is always that, however early it comes.
-    pub fn poll(&self, now: Timestamp) -> Poll {
+    /// What is left for the job at a push client's expiry: whatever nobody redeemed or denied in time is closed.
+    pub fn expire(&self, now: Timestamp) -> Option<Self> {
+        if !self.is_expired(now) {
+            return None;
+        }
+        match &self.state {
+            State::Pending => Some(self.with(State::Closed(None))),
+            _ => self.fail(),
+        }
+    }
+
+    /// An approval that cannot be redeemed for a push client.
+    pub fn fail(&self) -> Option<Self> {
+        match &self.state {
+            State::Approved(approval) => Some(self.with(State::Closed(Some(Arc::clone(approval))))),
+            _ => None,
+        }
+    }
+
+    /// What the client's poll at `now` is answered with. After a decision it is always that, however early it comes. One that
+    /// `overlaps` another, which is held, is too early.
+    pub fn poll(&self, now: Timestamp, overlaps: bool) -> Poll {
         match &self.state {
             _ if now >= self.keep_until() => Poll::Spent,
             State::Redeemed { .. } => Poll::Spent,
             State::Denied { .. } => Poll::Denied,
+            State::Closed(_) => Poll::Expired,
             State::Pending | State::Approved(_) if self.is_expired(now) => Poll::Expired,
             State::Approved(approval) => {
                 let state = State::Redeemed { approval: Arc::clone(approval), at: now };
                 Poll::Redeemed(self.with(state), Arc::clone(approval))
             }
-            State::Pending if self.polling.is_too_early(now) => {
-                let interval = self.polling.interval + SLOW_DOWN;
-                Poll::SlowDown(Self { polling: Polling { interval, last: Some(now) }, ..self.clone() })
+            State::Pending if self.polling.too_early >= MOST_TOO_EARLY => Poll::TooFast,
+            State::Pending if overlaps || self.polling.is_too_early(now) => {
+                Poll::SlowDown(Self { polling: self.polling.slower(now), ..self.clone() })
             }
             State::Pending => {
-                Poll::Pending(Self { polling: Polling { last: Some(now), ..self.polling }, ..self.clone() })
+                let polling = Polling { last: Some(now), too_early: 0, ..self.polling };
+                Poll::Pending(Self { polling, ..self.clone() })
             }
         }
+    }
+
+    /// How long the client has to wait at `now` before it polls again; nothing where polls are not throttled.
+    pub fn until_next_poll(&self, now: Timestamp) -> Option<Duration> {
+        let Polling { interval, last, .. } = self.polling;
+        (!interval.is_zero()).then(|| last.map_or(Duration::ZERO, |last| last.plus(interval).since(now)))
     }
 
     /// How long the client has to wait between polls now.
@@ -200,6 +246,11 @@ impl Grant {
 impl Polling {
     fn is_too_early(&self, now: Timestamp) -> bool {
         self.last.is_some_and(|last| now < last.plus(self.interval))
+    }
+
+    fn slower(self, now: Timestamp) -> Self {
+        let interval = self.interval + SLOW_DOWN;
+        Self { interval, last: Some(now), too_early: self.too_early.saturating_add(1) }
     }
 }
 
@@ -304,6 +355,9 @@ pub(super) mod tests {
         Approve,
         Deny,
         Poll,
+        Overlap,
+        Expire,
+        Fail,
     }
 
     /// What the table below says: one word for an answer.
@@ -311,6 +365,7 @@ pub(super) mod tests {
         match poll {
             Poll::Pending(_) => "pending",
             Poll::SlowDown(_) => "slow_down",
+            Poll::TooFast => "too fast",
             Poll::Denied => "denied",
             Poll::Expired => "expired",
             Poll::Redeemed(..) => "tokens",
@@ -322,8 +377,10 @@ pub(super) mod tests {
         let (next, word) = match act {
             Act::Approve => (grant.approve(approval(now), now).ok(), "approve"),
             Act::Deny => (grant.deny(Via::Page, now).ok(), "deny"),
-            Act::Poll => {
-                let poll = grant.poll(now);
+            Act::Expire => (grant.expire(now), "closed"),
+            Act::Fail => (grant.fail(), "closed"),
+            Act::Poll | Act::Overlap => {
+                let poll = grant.poll(now, matches!(act, Act::Overlap));
                 let said = word(&poll);
                 let next = match poll {
                     Poll::Pending(next) | Poll::SlowDown(next) | Poll::Redeemed(next, _) => Some(next),
@@ -362,6 +419,26 @@ pub(super) mod tests {
             ("K22 the instant of expiry", &[(119.999, Poll, "pending"), (120.0, Poll, "expired")]),
             ("K23 denied, then past expiry", &[(1.0, Deny, "deny"), (130.0, Poll, "denied")]),
             ("K24 after retention", &[(150.0, Poll, "spent")]),
+            (
+                "K34 an overlapping poll; the first one's interval begins anew",
+                &[(0.0, Poll, "pending"), (5.0, Overlap, "slow_down"), (14.9, Poll, "slow_down")],
+            ),
+            (
+                "K34 an overlapping poll after the decision",
+                &[(0.0, Poll, "pending"), (1.0, Approve, "approve"), (1.0, Overlap, "tokens")],
+            ),
+            ("N16 expired, and the push client is told", &[(120.0, Expire, "closed"), (119.9, Approve, "refused")]),
+            ("N16 told once", &[(120.0, Expire, "closed"), (120.1, Expire, "refused"), (120.2, Poll, "expired")]),
+            (
+                "N16 decided in time",
+                &[(119.9, Approve, "approve"), (119.9, Poll, "tokens"), (120.0, Expire, "refused")],
+            ),
+            ("N16 denied in time", &[(119.9, Deny, "deny"), (120.0, Expire, "refused")]),
+            ("N16 not before its time", &[(119.9, Expire, "refused")]),
+            (
+                "N17 approved, and not redeemed",
+                &[(1.0, Fail, "refused"), (2.0, Approve, "approve"), (2.0, Fail, "closed"), (120.0, Expire, "refused")],
+            ),
             ("B6 decided already", &[(1.0, Approve, "approve"), (2.0, Deny, "refused"), (3.0, Approve, "refused")]),
             ("B5 decided too late", &[(120.0, Approve, "refused"), (120.0, Deny, "refused")]),
         ];
@@ -382,6 +459,38 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn k13_a_client_that_polls_too_fast_again_and_again_must_stop() {
+        let mut grant = grant();
+        assert_eq!(act(&mut grant, &Act::Poll, at(0.0)), "pending");
+        for _ in 0..9 {
+            assert_eq!(act(&mut grant, &Act::Poll, at(0.1)), "slow_down");
+        }
+        let patient = at(0.1).plus(grant.interval());
+        assert_eq!(act(&mut grant.clone(), &Act::Poll, patient), "pending", "nine are forgiven");
+        assert_eq!(act(&mut grant, &Act::Poll, at(0.1)), "slow_down");
+        for seconds in [0.1, 60.0, 119.0] {
+            assert_eq!(act(&mut grant, &Act::Poll, at(seconds)), "too fast", "however long it waits");
+        }
+        assert_eq!(act(&mut grant.clone(), &Act::Poll, at(120.0)), "expired");
+        assert_eq!(act(&mut grant, &Act::Approve, at(119.0)), "approve", "the person still decides");
+        assert_eq!(act(&mut grant, &Act::Poll, at(119.0)), "tokens");
+    }
+
+    #[test]
+    fn how_long_to_wait() {
+        let mut polled = grant();
+        assert_eq!(polled.until_next_poll(at(1.0)), Some(Duration::ZERO));
+        act(&mut polled, &Act::Poll, at(1.0));
+        for (seconds, wait) in [(1.0, 5.0), (3.5, 2.5), (6.0, 0.0), (30.0, 0.0)] {
+            assert_eq!(polled.until_next_poll(at(seconds)), Some(Duration::from_secs_f64(wait)), "{seconds}");
+        }
+        act(&mut polled, &Act::Poll, at(2.0));
+        assert_eq!(polled.until_next_poll(at(2.0)), Some(Duration::from_secs(10)));
+        let free = Grant::new(Arc::unwrap_or_clone(grant().request), Duration::ZERO);
+        assert_eq!(free.until_next_poll(at(1.0)), None);
+    }
+
+    #[test]
     fn a_decided_grant_counts_nowhere() {
         let grant = grant();
         assert_eq!(grant.groups().len(), 3);
@@ -389,23 +498,29 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// One 200 at most; states only move forward; no `pending` at or after expiry; the interval never shrinks.
+        /// One 200 at most; states only move forward; no `pending` at or after expiry; the interval never shrinks; a push
+        /// client is told one thing.
         #[test]
         fn invariants_hold_under_any_interleaving(
-            steps in prop::collection::vec((0u32..40_000, prop_oneof![Just(Act::Approve), Just(Act::Deny), Just(Act::Poll), Just(Act::Poll)]), 1..40)
+            steps in prop::collection::vec((0u32..40_000, prop_oneof![
+                2 => Just(Act::Approve), 2 => Just(Act::Deny), 8 => Just(Act::Poll), 1 => Just(Act::Overlap),
+                1 => Just(Act::Expire), 1 => Just(Act::Fail),
+            ]), 1..40)
         ) {
             let mut grant = grant();
-            let (mut now, mut tokens, mut decided) = (START, 0, false);
+            let (mut now, mut tokens, mut told, mut decided) = (START, 0, 0, false);
             for (millis, what) in steps {
                 now = now.plus(Duration::from_millis(millis.into()));
                 let interval = grant.interval();
                 let said = act(&mut grant, &what, now);
                 tokens += u32::from(said == "tokens");
+                told += u32::from(matches!(said, "tokens" | "closed" | "deny"));
                 prop_assert!(tokens <= 1);
+                prop_assert!(told <= 1);
                 prop_assert!(grant.interval() >= interval);
-                prop_assert!(!(matches!(said, "pending" | "slow_down") && (now >= grant.request.expires_at || decided)));
+                prop_assert!(!(matches!(said, "pending" | "slow_down" | "too fast") && (now >= grant.request.expires_at || decided)));
                 prop_assert!(!(matches!(said, "approve" | "deny") && (decided || now >= grant.request.expires_at)));
-                decided |= matches!(said, "approve" | "deny");
+                decided |= matches!(said, "approve" | "deny" | "closed");
             }
         }
     }

@@ -1,25 +1,29 @@
 //! The backchannel authentication feature (OpenID CIBA Core 1.0), one file per step: `request` parses, `authenticate` makes
-//! the grant and asks the person, `decide` takes the decision, `redeem` gives the tokens. `grant` is the state machine.
+//! the grant and asks the person, `decide` takes the decision, `notify` tells the client, `redeem` gives the tokens, `held`
+//! lets a poll wait for them. `grant` is the state machine.
 
 mod authenticate;
 mod callback;
 pub mod decide;
 pub mod grant;
+mod held;
 mod limits;
+pub mod notify;
 mod redeem;
 mod request;
 
 use std::sync::Arc;
 
-pub use self::{grant::Grant, limits::WrongCodes};
+pub use self::{grant::Grant, held::HeldPolls, limits::WrongCodes, redeem::Redemption};
 use crate::{
     authorization::Issuer,
     channel::Channels,
-    ciba::{authenticate::Hashing, decide::Decisions, limits::UserCodeLimit},
+    ciba::{authenticate::Hashing, decide::Decisions, limits::UserCodeLimit, notify::Notifier},
+    clock::Clock,
     event::Events,
     oauth::Error,
     random::Random,
-    realm::Realm,
+    realm::{Realm, Served},
     store::{Table, Unavailable},
     upstream::lookup::Lookups,
 };
@@ -27,33 +31,50 @@ use crate::{
 /// CIBA in one realm.
 pub struct Ciba {
     realm: Arc<Realm>,
-    lookups: Lookups,
+    lookups: Arc<Lookups>,
     channels: Channels,
     grants: Arc<Table<Grant>>,
     decisions: Decisions,
     user_codes: UserCodeLimit,
     hashing: Hashing,
+    notifier: Notifier,
+    redemption: Arc<Redemption>,
+    held: Arc<HeldPolls>,
+    served: Served,
     issuer: Arc<Issuer>,
     events: Events,
+    clock: Clock,
     random: Random,
 }
 
 impl Ciba {
-    #[expect(clippy::too_many_arguments, reason = "each is one of the parts that the feature is made of")]
     pub fn new(
-        realm: Arc<Realm>,
-        lookups: Lookups,
         channels: Channels,
-        grants: Arc<Table<Grant>>,
         decisions: Decisions,
+        notifier: Notifier,
+        redemption: Arc<Redemption>,
         wrong_codes: Arc<Table<WrongCodes>>,
-        issuer: Arc<Issuer>,
-        events: Events,
-        random: Random,
+        held: Arc<HeldPolls>,
+        clock: Clock,
     ) -> Self {
-        let user_codes = UserCodeLimit::new(Arc::clone(&realm.name), wrong_codes);
-        let hashing = Hashing::new();
-        Self { realm, lookups, channels, grants, decisions, user_codes, hashing, issuer, events, random }
+        let realm = Arc::clone(&redemption.realm);
+        Self {
+            lookups: Arc::clone(&redemption.lookups),
+            channels,
+            grants: Arc::clone(&redemption.grants),
+            decisions,
+            user_codes: UserCodeLimit::new(Arc::clone(&realm.name), wrong_codes),
+            hashing: Hashing::new(),
+            served: notifier.served().clone(),
+            notifier,
+            held,
+            issuer: Arc::clone(&redemption.issuer),
+            events: redemption.events.clone(),
+            clock,
+            random: redemption.random.clone(),
+            redemption,
+            realm,
+        }
     }
 }
 

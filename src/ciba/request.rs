@@ -6,13 +6,15 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::{
     oauth::{Code, Error, Params, Scope},
-    realm::{CibaPolicy, Client},
+    realm::{CibaPolicy, Client, client::Delivery},
 };
 
 /// The longest hint that is looked up, in characters.
 const LONGEST_HINT: usize = 255;
 /// The longest `binding_message`, in Unicode scalar values.
 const LONGEST_MESSAGE: usize = 150;
+/// How long a `client_notification_token` may be, in characters. CIBA Core asks for 128 bits, which fewer hardly hold.
+const NOTIFICATION_TOKEN: std::ops::RangeInclusive<usize> = 16..=1024;
 /// The longest `acr_values`, in characters.
 const LONGEST_ACR_VALUES: usize = 1000;
 
@@ -25,6 +27,8 @@ pub(super) struct Parameters<'a> {
     /// Within the realm's bounds.
     pub expires_in: Duration,
     pub user_code: Option<&'a str>,
+    /// The bearer token for the client's notification endpoint; there exactly where the client is notified.
+    pub client_notification_token: Option<&'a str>,
 }
 
 impl<'a> Parameters<'a> {
@@ -37,6 +41,7 @@ impl<'a> Parameters<'a> {
             acr_values: acr_values(params)?,
             expires_in: requested_expiry(params, policy)?,
             user_code: user_code(params, client)?,
+            client_notification_token: client_notification_token(params, client)?,
         })
     }
 }
@@ -158,4 +163,29 @@ fn user_code<'a>(params: &'a Params, client: &Client) -> Result<Option<&'a str>,
         }
         code => Ok(code),
     }
+}
+
+/// CIBA Core 7.1: required for ping and push, in the syntax of a bearer token (RFC 6750 2.1); of no use to a client that
+/// polls.
+fn client_notification_token<'a>(params: &'a Params, client: &Client) -> Result<Option<&'a str>, Error> {
+    if client.delivery == Delivery::Poll {
+        return Ok(None);
+    }
+    let Some(token) = params.get("client_notification_token") else {
+        return Err(Error::invalid_request("client_notification_token is missing"));
+    };
+    if !NOTIFICATION_TOKEN.contains(&token.len()) {
+        return Err(Error::invalid_request("client_notification_token must have 16 to 1024 characters"));
+    }
+    if !is_b64token(token) {
+        return Err(Error::invalid_request("client_notification_token is no bearer token"));
+    }
+    Ok(Some(token))
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+fn is_b64token(text: &str) -> bool {
+    let token = text.trim_end_matches('=');
+    let is_one = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
+    !token.is_empty() && token.bytes().all(is_one)
 }

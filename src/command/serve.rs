@@ -182,8 +182,9 @@ impl Running {
             for key in needs_restart(&started, &config) {
                 tracing::warn!("{key} was changed: that needs a restart");
             }
-            // the routes are those of the start, so the published addresses are, too
-            let config = Config { public_url: started.public_url, path_prefix: started.path_prefix, ..config };
+            // the routes and the outgoing client are those of the start, so published and called addresses are, too
+            let Config { public_url, path_prefix, outbound, .. } = started;
+            let config = Config { public_url, path_prefix, outbound, ..config };
             let realms = config::load_realms(&config);
             Ok::<_, config::Faults>((config, realms))
         });

@@ -140,10 +140,11 @@ pub(super) async fn serve(
         tokio::spawn(server::serve(listener, web::service(routes), server::Settings::default(), std::future::pending()))
     });
     let stopping = {
-        let ready = Arc::clone(&ready);
+        let (ready, gateway) = (Arc::clone(&ready), Arc::clone(&gateway));
         async move {
             stop.await;
             ready.store(false, Ordering::SeqCst);
+            gateway.stop();
             tracing::info!("Stopping: no new connections; what is in flight is finished");
         }
     };

@@ -13,7 +13,7 @@ use crate::{
     oauth::{CIBA_GRANT_TYPE, Scope},
     realm::{
         Client, DetailsType, Profile,
-        client::{GrantTypes, HintKinds, SenderConstraint},
+        client::{Delivery, GrantTypes, HintKinds, SenderConstraint},
     },
 };
 
@@ -57,7 +57,7 @@ fn read(table: &Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>
     let request_signing_alg = request_signing_alg(table);
     let backchannel_user_code_parameter = table.flag("backchannel_user_code_parameter").unwrap_or(false);
     let hints = hints(table);
-    let sender_constraint = sender_constraint(table);
+    let sender_constraint = sender_constraint(table, delivery.as_ref());
     let id_token_signed_response_alg = table.parsed("id_token_signed_response_alg", |text| {
         let algorithm = text::algorithm(text)?;
         policy::has_key(realm.algorithms, algorithm).map(|()| algorithm)
@@ -153,9 +153,17 @@ fn hints(table: &Table<'_>) -> Option<HintKinds> {
     Some(HintKinds { login_hint, login_hint_token, id_token_hint })
 }
 
-fn sender_constraint(table: &Table<'_>) -> Option<SenderConstraint> {
-    let dpop = table.flag("dpop_bound_access_tokens").unwrap_or(false);
-    let certificate = table.flag("tls_client_certificate_bound_access_tokens").unwrap_or(false);
+/// RFC 9449 5, RFC 8705 3: bound to what the client shows at the token endpoint, where a push client never comes.
+fn sender_constraint(table: &Table<'_>, delivery: Option<&Delivery>) -> Option<SenderConstraint> {
+    let keys = ["dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"];
+    let [dpop, certificate] = keys.map(|key| table.flag(key).unwrap_or(false));
+    if matches!(delivery, Some(Delivery::Push(_))) {
+        for (key, _) in keys.into_iter().zip([dpop, certificate]).filter(|(_, is_bound)| *is_bound) {
+            let cause = "tokens that are pushed cannot be bound to their client";
+            table.fault(key, Problem::new(cause, "remove it, or write backchannel_token_delivery_mode = \"ping\""));
+        }
+        return None;
+    }
     match (dpop, certificate) {
         (true, true) => {
             let cause = "`tls_client_certificate_bound_access_tokens` is true, too, and a token is bound in one way";

@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use url::Url;
+
 use super::{
     Config,
     environment::Environment,
@@ -112,7 +114,10 @@ fn one(name: &str, path: &Path, config: &Config, environment: &Environment) -> F
     match realm::read(name, path, &text, &config.public_base(), environment) {
         Ok(None) => Found::Disabled,
         Ok(Some(realm)) => {
-            let faults = if config.is_loopback() { Vec::new() } else { published_secrets(path, &text, environment) };
+            let mut faults = not_called(path, &text, config, environment);
+            if !config.is_loopback() {
+                faults.extend(published_secrets(path, &text, environment));
+            }
             if faults.is_empty() { Found::Sound(Arc::new(realm)) } else { Found::Faulty(faults) }
         }
         Err(faults) => Found::Faulty(faults),
@@ -134,6 +139,26 @@ fn published_secrets(path: &Path, text: &str, environment: &Environment) -> Vec<
                     format!("the secret of `{id}` is the published one, and `listen` or `public_url` is not loopback");
                 let remedy = "give the client a secret of its own, or remove the client";
                 client.fault("client_secret", Problem::new(cause, remedy));
+            }
+        }
+    }
+    source.into_faults()
+}
+
+/// Addresses that clients and issuers of hint tokens registered, and that will never be called (`http/guard`).
+fn not_called(path: &Path, text: &str, config: &Config, environment: &Environment) -> Vec<Fault> {
+    let source = Source::new(path, text, environment);
+    if let Some(document) = source.parse() {
+        let root = Table::root(&source, &document);
+        for table in root.tables("clients").into_iter().chain(root.tables("login_hint_token_issuers")) {
+            for key in ["backchannel_client_notification_endpoint", "jwks_uri"] {
+                let url = table.string(key).and_then(|text| Url::parse(text).ok());
+                if url.is_some_and(|url| !config.outbound.may_lead_to(&url)) {
+                    let cause = "`private_networks` does not list this address, so it is not called";
+                    let remedy = "list its network in [outbound] private_networks of config.toml, such as \
+                                  [\"127.0.0.1\"]; link-local addresses and those of cloud metadata are never called";
+                    table.fault(key, Problem::new(cause, remedy));
+                }
             }
         }
     }

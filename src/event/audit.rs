@@ -1,4 +1,4 @@
-//! The audit trail: one JSON object for each request, decision, redemption, refresh and refusal.
+//! The audit trail: one JSON object for each request, decision, redemption, notification, refresh and refusal.
 //!
 //! Members: `time` (RFC 3339), `type`, `realm`, and as known `client`, `sub`, `scope`, `decision`, `via`, `shown` (the digest
 //! of what the person was shown), `sid`, `error`. Writing never holds a request up: lines wait in a bounded queue for a
@@ -126,6 +126,15 @@ fn record_of<'a>(event: &Event<'a>, clock: &Clock) -> Option<Record<'a>> {
         Event::Polled { realm, client, error } if !super::metrics::is_waiting(error) => {
             Record { client: Some(client), error: Some(error.code().as_str()), ..empty("redemption_refused", realm) }
         }
+        Event::PushFailed { realm, client, error } => {
+            Record { client: Some(client), error: Some(error.code().as_str()), ..empty("redemption_refused", realm) }
+        }
+        Event::Notified { realm, client, mode, fault } => Record {
+            client: Some(client),
+            via: Some(mode),
+            error: fault.map(|_| "not_delivered"),
+            ..empty("notification", realm)
+        },
         Event::Redeemed { realm, client, sub, scope, sid } => Record {
             client: Some(client),
             sub: Some(sub),

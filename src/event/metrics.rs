@@ -26,6 +26,13 @@ struct OfOperation {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfMode {
+    realm: Arc<str>,
+    mode: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfDecision {
     realm: Arc<str>,
     decision: &'static str,
@@ -58,6 +65,7 @@ pub(super) struct Metrics {
     sign_ins: Family<Of, Counter>,
     upstream: Family<OfOperation, Counter>,
     channels: Family<OfOperation, Counter>,
+    callbacks: Family<OfMode, Counter>,
     answers: Family<OfStatus, Counter>,
     took: Histogram,
     reloads: Family<OfResult, Counter>,
@@ -78,6 +86,7 @@ impl Metrics {
             sign_ins: Family::default(),
             upstream: Family::default(),
             channels: Family::default(),
+            callbacks: Family::default(),
             answers: Family::default(),
             took: Histogram::new([
                 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -103,6 +112,11 @@ impl Metrics {
             metrics.upstream.clone(),
         );
         registry.register("channel_requests", "Calls of channels by result", metrics.channels.clone());
+        registry.register(
+            "ciba_client_callbacks",
+            "Calls of clients' notification endpoints by mode and result",
+            metrics.callbacks.clone(),
+        );
         registry.register("http_server_requests", "Answers by status", metrics.answers.clone());
         registry.register("http_server_request_seconds", "Time to answer", metrics.took.clone());
         registry.register("config_reloads", "Reloads of the configuration by result", metrics.reloads.clone());
@@ -131,6 +145,9 @@ impl Metrics {
                 let labels = OfOperation { realm: self.name(realm), operation: channel, result: "retry" };
                 self.channels.get_or_create(&labels).inc();
             }
+            Event::Notified { realm, mode, fault, .. } => self.callback(realm, mode, result(fault)),
+            Event::NotificationRetried { realm, mode, .. } => self.callback(realm, mode, "retry"),
+            Event::PushFailed { realm, error, .. } => self.of(&self.polls, realm, error.code().as_str()),
             Event::Answered(answered) => {
                 self.answers.get_or_create(&OfStatus { status: answered.status }).inc();
                 self.took.observe(answered.took.as_secs_f64());
@@ -165,6 +182,10 @@ impl Metrics {
         fault: Option<&str>,
     ) {
         family.get_or_create(&OfOperation { realm: self.name(realm), operation, result: result(fault) }).inc();
+    }
+
+    fn callback(&self, realm: &str, mode: &'static str, result: &'static str) {
+        self.callbacks.get_or_create(&OfMode { realm: self.name(realm), mode, result }).inc();
     }
 
     fn name(&self, realm: &str) -> Arc<str> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Parts;
+use super::{Gateway, Parts};
 use crate::{
     approval::Approval,
     authorization::{Issuer, RefreshKey},
     channel::Channels,
-    ciba::{Ciba, decide::Decisions},
+    ciba::{Ciba, Redemption, decide::Decisions, notify::Notifier},
     client_auth::ClientAuthentication,
     keys::{KeySet, folder::StateFault},
     metadata,
@@ -39,7 +39,8 @@ pub struct NotBuilt {
 
 impl LiveRealm {
     /// Blocking: keys may have to be generated. Asks nobody: an upstream that is down delays nothing.
-    pub(super) fn build(realm: Arc<Realm>, parts: &Parts) -> Result<Self, NotBuilt> {
+    pub(super) fn build(realm: Arc<Realm>, gateway: &Gateway) -> Result<Self, NotBuilt> {
+        let parts = &gateway.parts;
         let not_built = |fault| NotBuilt { realm: Arc::clone(&realm.name), fault };
         let keys = if realm.keys.is_empty() {
             parts.state.realm_keys(&realm.name, &realm.algorithms()).map_err(not_built)?
@@ -71,17 +72,31 @@ impl LiveRealm {
             Arc::clone(&tables.failed_attempts),
             parts.remote_keys.clone(),
         );
-        let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), events.clone());
-        let ciba = Ciba::new(
+        let redemption = Redemption::new(
             Arc::clone(&realm),
-            Lookups::new(&realm, http.clone(), events.clone(), clock.clone()),
-            Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
+            Arc::new(Lookups::new(&realm, http.clone(), events.clone(), clock.clone())),
             Arc::clone(&tables.grants),
-            decisions.clone(),
-            Arc::clone(&tables.wrong_codes),
             Arc::clone(&issuer),
             events.clone(),
             random.clone(),
+        );
+        let notifier = Notifier::new(
+            Arc::clone(&redemption),
+            gateway.served.clone(),
+            outbox.clone(),
+            Arc::clone(&parts.sealer),
+            clock.clone(),
+        );
+        let decisions =
+            Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), notifier.clone(), events.clone());
+        let ciba = Ciba::new(
+            Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
+            decisions.clone(),
+            notifier,
+            redemption,
+            Arc::clone(&tables.wrong_codes),
+            Arc::clone(&gateway.held),
+            clock.clone(),
         );
         let approval = Approval::new(
             Arc::clone(&realm),

@@ -1,5 +1,5 @@
-//! One [`LiveRealm`] of feature structs for each realm, all behind one swap, so that a reload is one swap. Tables, sessions
-//! and the outbox belong to the process and survive it.
+//! One [`LiveRealm`] of feature structs for each realm, all behind one swap, so that a reload is one swap. Tables, sessions,
+//! held polls and the outbox belong to the process and survive it.
 
 mod live;
 mod tables;
@@ -13,8 +13,17 @@ pub use self::{
     tables::Tables,
 };
 use crate::{
-    clock::Clock, event::Events, http::Http, jose::RemoteKeys, keys::folder::StateFolder, outbox::Outbox,
-    random::Random, realm::Realm, secret::Sealer, store::Group,
+    ciba::HeldPolls,
+    clock::Clock,
+    event::Events,
+    http::Http,
+    jose::RemoteKeys,
+    keys::folder::StateFolder,
+    outbox::Outbox,
+    random::Random,
+    realm::{Realm, Served},
+    secret::Sealer,
+    store::Group,
 };
 
 /// What all realms share.
@@ -37,12 +46,14 @@ type Realms = HashMap<Arc<str>, Arc<LiveRealm>>;
 /// The running gateway.
 pub struct Gateway {
     parts: Parts,
+    held: Arc<HeldPolls>,
+    served: Served,
     realms: ArcSwap<Realms>,
 }
 
 impl Gateway {
     pub fn new(parts: Parts) -> Self {
-        Self { parts, realms: ArcSwap::default() }
+        Self { parts, held: HeldPolls::new(), served: Served::default(), realms: ArcSwap::default() }
     }
 
     pub const fn parts(&self) -> &Parts {
@@ -65,7 +76,7 @@ impl Gateway {
         let mut not_built = Vec::new();
         let built: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> =
-                realms.into_iter().map(|realm| scope.spawn(|| LiveRealm::build(realm, &self.parts))).collect();
+                realms.into_iter().map(|realm| scope.spawn(|| LiveRealm::build(realm, self))).collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
         });
         for built in built {
@@ -86,8 +97,19 @@ impl Gateway {
                 next.insert(Arc::clone(name), Arc::clone(live));
             }
         }
+        self.served.replace(next.values().map(|live| Arc::clone(&live.realm)));
         self.realms.store(Arc::new(next));
         not_built
+    }
+
+    /// The gateway is about to stop: polls that are held are answered, and none is held any more.
+    pub fn stop(&self) {
+        self.held.stop();
+    }
+
+    /// How many polls are held now.
+    pub fn held_polls(&self) -> usize {
+        self.held.count()
     }
 
     /// The undecided requests of each realm now.

@@ -132,6 +132,8 @@ mod tests {
     #[test]
     fn half_hash_known_answer_of_ciba_core_10_3_1() {
         assert_eq!(half_hash(Algorithm::ES256, "G5kXH2wHvUra0sHlDy1iTkDJgsgUO1bN"), "Wt0kVFXMacqvnHeyU0001w");
+        let refresh_token = "4bwc0ESC_IAhflf-ACC_vjD_ltc11ne-8gFPfA2Kx16";
+        assert_eq!(half_hash(Algorithm::ES256, refresh_token), "sHahCuSpXCRg5mkDDvvr4w");
     }
 
     #[test]

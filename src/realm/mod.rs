@@ -7,6 +7,7 @@ pub mod address;
 pub mod client;
 pub mod policy;
 pub mod profile;
+mod served;
 pub mod user;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ use url::Url;
 pub use address::{Addresses, Endpoint, Style};
 pub use client::Client;
 pub use profile::Profile;
+pub use served::Served;
 pub use user::{SignIn, User};
 
 use crate::{

@@ -15,7 +15,10 @@ use url::Url;
 
 use super::{provider::Provider, *};
 use crate::{
-    ciba::grant::{AuthenticationRequest, Delivery, Grant, channel_alias},
+    ciba::{
+        grant::{AuthenticationRequest, Delivery, Grant, channel_alias},
+        notify::tests::notifier,
+    },
     clock::{Clock, Timestamp},
     event::Audit,
     oauth::{AuthorizationDetails, Params, Scope},
@@ -193,7 +196,8 @@ impl World {
     fn over(realm: Realm, grants: Arc<Table<Grant>>, sessions: Arc<Table<Session>>, sealer: Arc<Sealer>) -> Self {
         let realm = Arc::new(realm);
         let events = Events::new(Audit::Off, Clock::manual(START));
-        let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&grants), events.clone());
+        let notifier = notifier(&realm, &grants, &sealer);
+        let decisions = Decisions::new(Arc::clone(&realm), Arc::clone(&grants), notifier, events.clone());
         let provider = Script::default();
         let approval = Approval::with_provider(
             realm,

@@ -55,6 +55,11 @@ async fn gallery(realm: &dyn Fn() -> Realm) -> Vec<(&'static str, Answer)> {
         .await
         .unwrap();
     pages.push(("approved", hers.get(&format!("/acme/approvals/{}", handle('w'))).await));
+    world.ask(request(&handle('y'))).await;
+    let failed =
+        |grant: Option<&Grant>| Change::Put(grant.unwrap().approve(approved(), after(30)).unwrap().fail().unwrap(), ());
+    world.grants.change(Table::<Grant>::key("acme", &handle('y')), failed).await.unwrap();
+    pages.push(("failed", hers.get(&format!("/acme/approvals/{}", handle('y'))).await));
     hers.now = after(301);
     pages.push(("uncollected", hers.get(&format!("/acme/approvals/{}", handle('w'))).await));
     hers.now = after(10);

@@ -302,6 +302,18 @@ fn table_of_client_metadata() {
         (format!("{}{endpoint} = \"https://a@till.example.com/\"", mode("ping")), Some((endpoint, "no user name"))),
         (format!("{}{endpoint} = \"/ping\"", mode("ping")), Some((endpoint, "no URL"))),
         (
+            format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("push")),
+            Some(("dpop_bound_access_tokens", "pushed cannot be bound")),
+        ),
+        (
+            format!(
+                "{}{endpoint} = \"https://till.example.com/\"\ntls_client_certificate_bound_access_tokens = true",
+                mode("push")
+            ),
+            Some(("tls_client_certificate_bound_access_tokens", "pushed cannot be bound")),
+        ),
+        (format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("ping")), None),
+        (
             format!("{delivery}backchannel_authentication_request_signing_alg = \"none\"\n{key}"),
             Some(("backchannel_authentication_request_signing_alg", "no algorithm")),
         ),

@@ -276,6 +276,42 @@ fn published_secrets_are_for_loopback_alone() {
 }
 
 #[test]
+fn d17_a_registered_address_that_is_not_called_is_a_fault() {
+    let endpoint = |url: &str| {
+        let keys = "backchannel_token_delivery_mode = \"ping\"\nbackchannel_client_notification_endpoint";
+        bent("client_id = \"till\"\n", &format!("client_id = \"till\"\n{keys} = \"{url}\"\n"))
+    };
+    let jwks = |url: &str| bent("client_id = \"till\"\n", &format!("client_id = \"till\"\njwks_uri = \"{url}\"\n"));
+    let hints = |url: &str| {
+        format!("{SOUND}[[login_hint_token_issuers]]\nissuer = \"https://h.example.com\"\njwks_uri = \"{url}\"\n")
+    };
+    let loopback = "[outbound]\nprivate_networks = [\"127.0.0.1\", \"10.1.0.0/16\", \"169.254.0.0/16\"]";
+    let key = |key: &str| Some(format!("clients[0].{key}"));
+    let table = [
+        ("", endpoint("http://127.0.0.1:9000/ping"), key("backchannel_client_notification_endpoint")),
+        (loopback, endpoint("http://127.0.0.1:9000/ping"), None),
+        (loopback, endpoint("http://127.0.0.2:9000/ping"), key("backchannel_client_notification_endpoint")),
+        (loopback, endpoint("http://[::1]:9000/ping"), key("backchannel_client_notification_endpoint")),
+        ("", endpoint("https://10.1.2.3/ping"), key("backchannel_client_notification_endpoint")),
+        (loopback, endpoint("https://10.1.2.3/ping"), None),
+        (loopback, endpoint("https://169.254.169.254/ping"), key("backchannel_client_notification_endpoint")),
+        ("", endpoint("https://till.example.com/ping"), None),
+        ("", jwks("http://127.0.0.1:9000/jwks"), key("jwks_uri")),
+        (loopback, jwks("http://127.0.0.1:9000/jwks"), None),
+        ("", hints("http://127.0.0.1:9000/jwks"), Some("login_hint_token_issuers[0].jwks_uri".into())),
+    ];
+    for (config, realm, expected) in table {
+        let world = World::new(config);
+        world.write("realms/acme.toml", &realm);
+        let realms = world.realms(&world.load(&Overrides::default(), &[]).unwrap());
+        let faults: Vec<_> = realms.faults().collect();
+        assert_eq!(faults.first().and_then(|fault| fault.key.clone()), expected, "{config} {realm}");
+        assert!(faults.iter().all(|fault| fault.line.is_some() && fault.cause.contains("`private_networks`")));
+        assert!(faults.len() < 2);
+    }
+}
+
+#[test]
 fn the_shipped_files_are_sound() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let environment = Environment::none();
