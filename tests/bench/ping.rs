@@ -1,6 +1,6 @@
 //! Pings (CIBA Core 10.2) while some notification endpoints accept connections and never answer. Decisions come at a steady
-//! rate, spread over all clients; what is measured is the time from the callback's answer to the ping at an endpoint that
-//! lives.
+//! rate, spread over all clients; what is measured is the time from the moment at which the device service's callback is sent
+//! to the ping at an endpoint that lives.
 
 use std::{
     collections::HashMap,
@@ -123,9 +123,9 @@ impl Bench<'_> {
         let decided = self.decided(&server, device).await?;
         sleep(PATIENCE).await;
         let mut pings = Pings { took: Vec::new(), missed: 0 };
-        for (auth_req_id, answered) in decided {
+        for (auth_req_id, sent) in decided {
             match endpoints.take(&auth_req_id) {
-                Some(received) => pings.took.push(received.saturating_duration_since(answered)),
+                Some(received) => pings.took.push(received.saturating_duration_since(sent)),
                 None => pings.missed += 1,
             }
         }
@@ -134,7 +134,7 @@ impl Bench<'_> {
     }
 
     /// Approves requests at the rate, for as long as all rounds of another measurement take: those whose client lives, and
-    /// when the callback was answered.
+    /// when the callback was sent.
     async fn decided(&self, server: &Server, device: &Arc<Device>) -> Result<Vec<(String, Instant)>> {
         let workers = self.args.connections;
         let count = (f64::from(RATE) * self.args.seconds * self.args.rounds as f64) as usize;
@@ -152,9 +152,10 @@ impl Bench<'_> {
                     let (client, user) = (n % CLIENTS, world::user(n % world::USERS));
                     let request = post_form(&target.authorize, &form(client, &user));
                     let (auth_req_id, bearer) = flow::ask(&mut connection, &device, &request, &user).await?;
+                    let sent = Instant::now();
                     flow::approve(&mut connection, &target.callback, &bearer).await?;
                     if !is_dead(client) {
-                        decided.push((auth_req_id, Instant::now()));
+                        decided.push((auth_req_id, sent));
                     }
                 }
                 Ok(decided)
