@@ -33,6 +33,8 @@ pub enum Event<'a> {
     Refreshed { realm: &'a str, client: &'a str, sub: &'a str, scope: &'a oauth::Scope, sid: &'a str },
     /// A token request that is no poll was refused: the client could not prove who it is, or may not refresh.
     TokenRefused { realm: &'a str, client: Option<&'a str>, error: &'a oauth::Error },
+    /// An authorization ended before its time: none of its tokens counts any more.
+    AuthorizationEnded { realm: &'a str, client: &'a str, sub: &'a str, sid: &'a str, how: Ended },
     /// A person signed in at the upstream, or failed to.
     SignedIn { realm: &'a str, sub: Option<&'a str>, failure: Option<&'a str> },
     /// The upstream was asked for something (`discovery`, `keys`, `token`, `lookup`, ...).
@@ -64,6 +66,19 @@ pub enum Decision {
 pub enum Via {
     Page,
     DeviceService,
+}
+
+/// What ended an authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its client revoked a token.
+    Revocation,
+    /// Its client logged the person out.
+    Logout,
+    /// The person's browser came with the ID token.
+    IdTokenHint,
+    /// A refresh token was used a second time.
+    Replay,
 }
 
 /// One answered request, for the access log.
@@ -139,6 +154,17 @@ impl Via {
     }
 }
 
+impl Ended {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revocation => "revocation",
+            Self::Logout => "logout",
+            Self::IdTokenHint => "id_token_hint",
+            Self::Replay => "replay",
+        }
+    }
+}
+
 fn log(event: &Event<'_>) {
     match *event {
         // the access line says it
@@ -167,6 +193,17 @@ fn log(event: &Event<'_>) {
         }
         Event::Redeemed { realm, client, sid, .. } => {
             tracing::info!(realm.name = realm, client.id = client, sid, "Tokens were issued");
+        }
+        Event::AuthorizationEnded { realm, client, sid, how: Ended::Replay, .. } => {
+            tracing::warn!(
+                realm.name = realm,
+                client.id = client,
+                sid,
+                "A refresh token was used again: its authorization has ended"
+            );
+        }
+        Event::AuthorizationEnded { realm, client, sid, how, .. } => {
+            tracing::info!(realm.name = realm, client.id = client, sid, via = how.as_str(), "An authorization ended");
         }
         Event::SignedIn { realm, failure: None, .. } => tracing::info!(realm.name = realm, "A person signed in"),
         Event::SignedIn { realm, failure: Some(failure), .. } => {

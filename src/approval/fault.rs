@@ -104,7 +104,7 @@ impl Approval {
 impl Answer {
     /// With what happened, for the log alone.
     #[must_use]
-    fn because(mut self, why: impl ToString) -> Self {
+    pub(super) fn because(mut self, why: impl ToString) -> Self {
         if let Self::Page { cause, .. } = &mut self {
             *cause = Some(why.to_string());
         }

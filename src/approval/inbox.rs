@@ -4,9 +4,10 @@ use askama::Template;
 
 use super::{
     Answer, Approval, Trouble, Visit,
+    details::{Detail, Part},
     page::{Deadline, Site, page},
     session::SignOut,
-    shown::Account,
+    shown::{self, Account},
     sign_in::Way,
     wording,
 };
@@ -24,6 +25,7 @@ struct Inbox<'a> {
 struct Card {
     client: String,
     message: Option<String>,
+    details: Vec<Detail>,
     deadline: Deadline,
     reference: String,
     address: String,
@@ -60,6 +62,7 @@ impl Approval {
         Some(Card {
             client: self.asking(grant)?.display_name().to_owned(),
             message: request.binding_message.as_deref().map(Into::into),
+            details: shown::details(&self.realm, grant),
             deadline: Deadline::of(grant, now),
             reference: wording::reference(&request.handle),
             address: self.site.path_of(Some(&request.handle)),

@@ -9,6 +9,7 @@
 //! | `POST /{realm}/approvals/{handle}` | [`Approval::decide`] |
 //! | `GET /{realm}/sign-in/callback` | [`Approval::sign_in_callback`]: makes the session |
 //! | `POST /{realm}/sign-out` | [`Approval::sign_out`]: ends it |
+//! | `GET /{realm}/logout`, `/{realm}/authorize` | where applications send browsers: pages that say what came of it |
 //!
 //! GET is inert but for the callback (I5). A request is shown to nobody but the person it is for (I7), from the grant and
 //! the configuration alone; the form carries a digest of what was shown (I6, `shown`). No credential of a client is
@@ -16,7 +17,9 @@
 
 mod cookies;
 mod decision;
+mod details;
 mod fault;
+mod front_channel;
 mod inbox;
 mod notice;
 mod page;

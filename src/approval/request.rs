@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{
     Answer, Approval, Trouble, Visit,
+    details::Part,
     notice::Ended,
     page::{Deadline, Site, page},
     session::{Current, Purpose, SignOut},
@@ -119,7 +120,9 @@ impl Approval {
     /// The client, if it may still ask for this (I4).
     pub(super) fn asking(&self, grant: &Grant) -> Option<&Client> {
         let client = self.realm.clients.get(&*grant.request.client_id)?;
-        policy::judge(client, Status::Active, &grant.request.scope).ok().map(|()| &**client)
+        let request = &grant.request;
+        let judged = policy::judge(client, Status::Active, &request.scope, &request.authorization_details);
+        judged.ok().map(|()| &**client)
     }
 
     /// `changed`: instead of the page that the person decided on.

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::{page::Site, wording};
+use super::{details::Detail, page::Site, wording};
 use crate::{
     ciba::grant::Grant,
     clock::Timestamp,
@@ -21,6 +21,10 @@ pub(super) struct Shown {
     pub(super) account: Account,
     /// What the client says that the other screen shows.
     pub(super) message: Option<String>,
+    /// What it asks for beyond scopes.
+    pub(super) details: Vec<Detail>,
+    /// The same to the letter: two values may look alike and not be.
+    details_digest: Digest,
     /// What the client gets, one sentence for each scope.
     pub(super) gets: Vec<String>,
     /// How long the access lasts.
@@ -44,12 +48,15 @@ impl Shown {
     pub(super) fn of(realm: &Realm, site: &Site, client: &Client, grant: &Grant, person: &SignIn) -> Self {
         let request = &grant.request;
         let tokens = &realm.tokens;
+        let exact = serde_json::to_vec(&request.authorization_details).unwrap_or_default();
         Self {
             realm: site.realm.clone(),
             host: site.host.clone(),
             client: client.display_name().to_owned(),
             account: Account::of(person),
             message: request.binding_message.as_deref().map(Into::into),
+            details: details(realm, grant),
+            details_digest: Digest::of(&exact),
             gets: request.scope.iter().map(|scope| wording::scope(&realm.scope_texts, scope)).collect(),
             lasts: wording::lasting(tokens.access_token_lifespan),
             renewable: client.grant_types.refresh_token.then(|| wording::lasting(tokens.refresh_token_lifespan)),
@@ -63,6 +70,13 @@ impl Shown {
         // a structure of texts and numbers can always be written as JSON
         Digest::of_parts(&[b"shown ", &serde_json::to_vec(self).unwrap_or_default()])
     }
+}
+
+/// What a request asks for beyond scopes, in words.
+pub(super) fn details(realm: &Realm, grant: &Grant) -> Vec<Detail> {
+    let details = &grant.request.authorization_details;
+    let kind = |name: &str| realm.authorization_details_types.get(name).map(AsRef::as_ref);
+    details.types().zip(details.iter()).map(|(name, item)| Detail::of(kind(name), item)).collect()
 }
 
 impl Account {

@@ -2,25 +2,25 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Authorization, RefreshKey, RefreshToken, released};
+use super::{Authorization, Confirmation, RefreshKey, RefreshToken, released};
 use crate::{
     clock::Timestamp,
     jose,
     keys::KeySet,
-    oauth::{Code, Error, Scope, response::TokenResponse},
+    oauth::{AuthorizationDetails, Code, Error, Scope, response::TokenResponse},
     random::Random,
     realm::{Client, Realm, user::Claims},
-    store::{Change, NotInserted, Table, Unavailable},
+    store::{Change, NotInserted, Table},
 };
 
-/// Issues and reads the tokens of one realm.
+/// Issues and reads the tokens of one realm (`read`).
 pub struct Issuer {
-    realm: Arc<Realm>,
-    keys: Arc<KeySet>,
-    refresh_key: RefreshKey,
-    authorizations: Arc<Table<Authorization>>,
+    pub(super) realm: Arc<Realm>,
+    pub(super) keys: Arc<KeySet>,
+    pub(super) refresh_key: RefreshKey,
+    pub(super) authorizations: Arc<Table<Authorization>>,
     random: Random,
 }
 
@@ -48,18 +48,22 @@ struct Token<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     amr: &'a [Box<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'a Confirmation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    /// RFC 9396 9.1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<&'a AuthorizationDetails>,
     #[serde(flatten)]
     claims: &'a Claims,
 }
 
-/// What the gateway needs to know of an access token that it issued.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct AccessToken {
-    typ: String,
-    pub sid: String,
-    pub azp: String,
-    pub scope: String,
+/// Why there are no new tokens for a refresh token.
+#[derive(Debug)]
+pub enum NotRotated {
+    /// It was used before: somebody has a copy, and the authorization has ended.
+    Replayed,
+    Refused(Error),
 }
 
 impl Issuer {
@@ -90,10 +94,11 @@ impl Issuer {
         client: &Client,
         mut authorization: Authorization,
         sid: &str,
+        bound_to: &Confirmation,
         pushed: Option<&str>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
-        let tokens = self.mint(client, &mut authorization, sid, pushed, now)?;
+        let tokens = self.mint(client, &mut authorization, sid, bound_to, pushed, now)?;
         match self.authorizations.insert(Table::<Authorization>::key(&self.realm.name, sid), authorization, &[]).await {
             Ok(()) => Ok(tokens),
             Err(NotInserted::Unavailable(fault)) => Err(fault.into()),
@@ -107,6 +112,7 @@ impl Issuer {
         client: &Client,
         authorization: &mut Authorization,
         sid: &str,
+        bound_to: &Confirmation,
         pushed: Option<&str>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
@@ -131,7 +137,9 @@ impl Issuer {
             auth_req_id: None,
             acr: authorization.acr.as_deref(),
             amr: &authorization.amr,
+            cnf: (!bound_to.is_empty()).then_some(bound_to),
             scope: Some(authorization.scope.to_string()),
+            authorization_details: Some(&authorization.authorization_details).filter(|details| !details.is_empty()),
             claims: &claims,
         };
         let key = self.keys.for_algorithm(policy.signing_alg).map_err(|e| fault(&e))?;
@@ -143,7 +151,8 @@ impl Issuer {
             // counted from the first tokens on: the person was told for how long the access can be renewed (I6)
             let expires_at = authorization.issued_at.plus(policy.refresh_token_lifespan);
             let jti = jti()?;
-            let signed = self.refresh_key.sign(&self.realm.issuer, sid, &jti, expires_at).map_err(|e| fault(&e))?;
+            let signed =
+                self.refresh_key.sign(&self.realm.issuer, sid, &jti, now, expires_at).map_err(|e| fault(&e))?;
             refresh = Some((signed, RefreshToken { jti: jti.into(), expires_at }));
         }
 
@@ -152,7 +161,9 @@ impl Issuer {
         token.jti = jti()?;
         token.aud = &client.client_id;
         token.typ = "ID";
+        token.cnf = None;
         token.scope = None;
+        token.authorization_details = None;
         token.at_hash = Some(jose::half_hash(algorithm, &access_token));
         token.auth_req_id = pushed;
         let hashed = refresh.as_ref().filter(|_| pushed.is_some());
@@ -167,46 +178,13 @@ impl Issuer {
         }
         Ok(TokenResponse {
             access_token,
-            token_type: "Bearer",
+            token_type: bound_to.token_type(),
             expires_in: policy.access_token_lifespan.as_secs(),
             refresh_token,
             id_token: Some(id_token),
             scope: authorization.scope.to_string(),
+            authorization_details: authorization.authorization_details.clone(),
         })
-    }
-
-    /// Forgets an authorization: none of its tokens counts any more.
-    pub async fn withdraw(&self, sid: &str) -> Result<(), Unavailable> {
-        let key = Table::<Authorization>::key(&self.realm.name, sid);
-        self.authorizations.change(key, |_| Change::Remove(())).await
-    }
-
-    /// The authorization that an access token of this realm stands for, while both count; with the token's own scope, which
-    /// a refresh may have narrowed.
-    pub async fn authorization(&self, token: &str, now: Timestamp) -> Result<Authorization, Error> {
-        let invalid = |cause: String| Error::new(Code::InvalidToken, "The access token is not valid").because(cause);
-        let issuer = &self.realm.issuer;
-        let token: AccessToken =
-            jose::verify_own(&self.keys, token, issuer, issuer, now).map_err(|fault| invalid(fault.to_string()))?;
-        if token.typ != "Bearer" {
-            return Err(invalid("not an access token".into()));
-        }
-        let key = Table::<Authorization>::key(&self.realm.name, &token.sid);
-        let authorization = self.authorizations.get(key).await?;
-        let authorization = authorization
-            .filter(|authorization| *authorization.client_id == token.azp && now < authorization.keep_until)
-            .ok_or_else(|| invalid("no such authorization".into()))?;
-        let scope = Scope::parse(&token.scope).map_err(|fault| invalid(fault.to_string()))?;
-        Ok(Authorization { scope, ..authorization })
-    }
-
-    /// The authorization that a refresh token names, whether or not the token still counts.
-    pub async fn refreshable(&self, token: &str, now: Timestamp) -> Result<(String, String, Authorization), Error> {
-        let named = self.refresh_key.verify(&self.realm.issuer, token, now).ok().flatten();
-        let (sid, jti) = named.ok_or_else(not_refreshed)?;
-        let key = Table::<Authorization>::key(&self.realm.name, &sid);
-        let authorization = self.authorizations.get(key).await?.ok_or_else(not_refreshed)?;
-        Ok((sid, jti, authorization))
     }
 
     /// Rotation (RFC 9700 4.14.2): new tokens for the refresh token that counts. One that counted before ends the
@@ -217,36 +195,40 @@ impl Issuer {
         sid: &str,
         jti: &str,
         scope: Option<&Scope>,
+        bound_to: &Confirmation,
         now: Timestamp,
-    ) -> Result<TokenResponse, Error> {
+    ) -> Result<TokenResponse, NotRotated> {
         let key = Table::<Authorization>::key(&self.realm.name, sid);
         self.authorizations
             .change(key, |authorization| {
+                let refused = || Change::Keep(Err(NotRotated::Refused(not_refreshed())));
                 let Some(authorization) = authorization.filter(|a| a.client_id == client.client_id) else {
-                    return Change::Keep(Err(not_refreshed()));
+                    return refused();
                 };
                 match &authorization.refresh {
                     Some(refresh) if *refresh.jti == *jti && now < refresh.expires_at => {}
-                    Some(refresh) if *refresh.jti == *jti => return Change::Keep(Err(not_refreshed())),
-                    _ => return Change::Remove(Err(not_refreshed().because("a refresh token was used again"))),
+                    Some(refresh) if *refresh.jti == *jti => return refused(),
+                    _ => return Change::Remove(Err(NotRotated::Replayed)),
                 }
                 let mut next = authorization.clone();
                 let granted = next.scope.clone();
                 if let Some(narrower) = scope {
                     next.scope = narrower.clone();
                 }
-                match self.mint(client, &mut next, sid, None, now) {
+                match self.mint(client, &mut next, sid, bound_to, None, now) {
                     Ok(tokens) => {
                         next.scope = granted;
                         Change::Put(next, Ok(tokens))
                     }
-                    Err(error) => Change::Keep(Err(error)),
+                    Err(error) => Change::Keep(Err(NotRotated::Refused(error))),
                 }
             })
-            .await?
+            .await
+            .map_err(|fault| NotRotated::Refused(fault.into()))?
     }
 }
 
-fn not_refreshed() -> Error {
+/// The refresh token does not count, for whichever reason.
+pub fn not_refreshed() -> Error {
     Error::new(Code::InvalidGrant, "The refresh token is not valid")
 }

@@ -4,7 +4,9 @@
 //! this gateway reads. The record says whether a token still counts; the token alone does not.
 
 mod claims;
+mod confirmation;
 mod issue;
+mod read;
 mod refresh;
 
 use std::sync::Arc;
@@ -13,13 +15,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     claims::released,
-    issue::{AccessToken, Issuer},
+    confirmation::{Confirmation, Possession},
+    issue::{Issuer, NotRotated, not_refreshed},
+    read::{AccessToken, IdToken, NotCounted, PresentedRefreshToken},
     refresh::RefreshKey,
 };
 use crate::{
     clock::Timestamp,
     oauth::{AuthorizationDetails, Scope},
-    realm::user::{Claims, User},
+    realm::{
+        client::SenderConstraint,
+        user::{Claims, User},
+    },
     store::Record,
 };
 
@@ -33,6 +40,8 @@ pub struct Authorization {
     pub sub: Box<str>,
     pub scope: Scope,
     pub authorization_details: AuthorizationDetails,
+    /// How its tokens must be bound, as registered when the person was asked.
+    pub sender_constraint: Option<SenderConstraint>,
     pub claims: Claims,
     pub auth_time: Timestamp,
     pub acr: Option<Box<str>>,

@@ -14,6 +14,7 @@ pub struct RefreshKey(HmacKey);
 #[derive(Serialize)]
 struct Claims<'a> {
     exp: u64,
+    iat: u64,
     iss: &'a str,
     aud: &'a str,
     typ: &'static str,
@@ -21,11 +22,14 @@ struct Claims<'a> {
     jti: &'a str,
 }
 
+/// What a refresh token says.
 #[derive(Deserialize)]
-struct Named {
+pub(super) struct Named {
     typ: String,
-    sid: String,
-    jti: String,
+    pub(super) exp: u64,
+    pub(super) iat: u64,
+    pub(super) sid: String,
+    pub(super) jti: String,
 }
 
 impl RefreshKey {
@@ -37,18 +41,21 @@ impl RefreshKey {
         Self(HmacKey::new(&secret))
     }
 
-    pub(super) fn sign(&self, issuer: &str, sid: &str, jti: &str, expires: Timestamp) -> Result<String, NotSigned> {
-        self.0.sign(&Claims { exp: expires.seconds(), iss: issuer, aud: issuer, typ: "Refresh", sid, jti })
-    }
-
-    /// `sid` and `jti` of a refresh token of this realm that has not expired.
-    pub(super) fn verify(
+    pub(super) fn sign(
         &self,
         issuer: &str,
-        token: &str,
+        sid: &str,
+        jti: &str,
         now: Timestamp,
-    ) -> Result<Option<(String, String)>, NotVerified> {
-        let named: Named = self.0.verify(token, issuer, now)?;
-        Ok((named.typ == "Refresh").then_some((named.sid, named.jti)))
+        expires: Timestamp,
+    ) -> Result<String, NotSigned> {
+        let (exp, iat) = (expires.seconds(), now.seconds());
+        self.0.sign(&Claims { exp, iat, iss: issuer, aud: issuer, typ: "Refresh", sid, jti })
+    }
+
+    /// What a refresh token of this realm says. Until when it counts is the caller's to judge.
+    pub(super) fn verify(&self, issuer: &str, token: &str) -> Result<Named, NotVerified> {
+        let named: Named = self.0.verify(token, issuer)?;
+        if named.typ == "Refresh" { Ok(named) } else { Err(NotVerified::because("not a refresh token")) }
     }
 }

@@ -44,6 +44,7 @@ impl Keycloak {
             login_hint: claims.preferred_username.as_deref().or(claims.email.as_deref()).unwrap_or(sub),
             is_consent_required: false,
             acr_values: request.acr_values,
+            authorization_details: request.authorization_details,
             additional: request.additional,
         };
         let body = serde_json::to_vec(&body).map_err(|error| not_sent(error.to_string()))?;

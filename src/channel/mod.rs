@@ -16,7 +16,7 @@ use crate::{
     jose,
     keycloak::channel::{FAILED_TO_SEND, UNEXPECTED_RESPONSE},
     keys::KeySet,
-    oauth::Scope,
+    oauth::{AuthorizationDetails, Scope},
     outbox::Outbox,
     realm::{self, Client, Realm, User},
 };
@@ -27,6 +27,7 @@ pub struct Ask<'a> {
     pub client: &'a Client,
     pub user: &'a User,
     pub scope: &'a Scope,
+    pub authorization_details: &'a AuthorizationDetails,
     pub binding_message: Option<&'a str>,
     pub acr_values: Option<&'a str>,
     /// The approval handle: it is in the link.

@@ -82,6 +82,7 @@ impl World {
             client: &self.client,
             user: &self.user,
             scope: &Scope::parse("openid profile roles email").unwrap(),
+            authorization_details: &AuthorizationDetails::default(),
             binding_message: Some("hold-A1"),
             acr_values: Some("gold"),
             handle: "handle",

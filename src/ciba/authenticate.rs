@@ -1,5 +1,5 @@
-//! An authentication request from its parameters to its acknowledgement (CIBA Core 7), in the order of 7.2: parse, find the
-//! user, check the user code, judge, keep the grant, ask the person, answer.
+//! An authentication request from its parameters to its acknowledgement (CIBA Core 7), in the order of 7.2: read the signed
+//! object where there is one, parse, find the user, check the user code, judge, keep the grant, ask the person, answer.
 
 use std::sync::Arc;
 
@@ -16,14 +16,13 @@ use crate::{
     clock::Timestamp,
     event::Event,
     keycloak,
-    oauth::{AuthorizationDetails, Code, Error, Params, response::Acknowledgement},
+    oauth::{Code, Error, Params, response::Acknowledgement},
     realm::{
         User,
         policy::{self, Status},
     },
     secret::verify_user_code,
     store::{Change, Group, Key, NotInserted, Quota, Table},
-    upstream::lookup::Found,
 };
 
 /// After how many seconds a client that met a full group may try again.
@@ -39,10 +38,15 @@ impl Ciba {
         now: Timestamp,
     ) -> Result<Acknowledgement, Error> {
         policy::may_use(client.grant_types.ciba)?;
-        let parameters = Parameters::parse(params, client, &self.realm.ciba)?;
-        let user = self.user(parameters.login_hint).await?;
+        let object = self.request_objects.read(client, params, now).await?;
+        let params = object.as_ref().map_or(params, |object| &object.params);
+        let parameters = Parameters::parse(params, client, &self.realm)?;
+        if let Some(object) = &object {
+            self.request_objects.use_up(client, object).await?;
+        }
+        let user = self.hints.user(client, parameters.hint, now).await?;
         self.check_user_code(client, &user, parameters.user_code, now).await?;
-        policy::judge(client, Status::Active, &parameters.scope)?;
+        policy::judge(client, Status::Active, &parameters.scope, &parameters.authorization_details)?;
 
         let auth_req_id = self.identifier()?;
         let expires_at = now.plus(parameters.expires_in);
@@ -59,7 +63,7 @@ impl Ciba {
             client_id: Arc::clone(&client.client_id),
             user,
             scope: parameters.scope,
-            authorization_details: AuthorizationDetails::default(),
+            authorization_details: parameters.authorization_details,
             delivery,
             sender_constraint: client.sender_constraint,
             binding_message: parameters.binding_message.map(Into::into),
@@ -86,17 +90,6 @@ impl Ciba {
             scope: &request.scope,
         });
         Ok(Acknowledgement { auth_req_id, expires_in: parameters.expires_in.as_secs(), interval: interval(&grant) })
-    }
-
-    async fn user(&self, hint: &str) -> Result<Arc<User>, Error> {
-        let unknown = |cause| Error::new(Code::UnknownUserId, "The hint does not identify a user").because(cause);
-        match self.lookups.find(hint).await {
-            Ok(Found::User(user)) => Ok(user),
-            Ok(Found::Nobody) => Err(unknown("no user")),
-            Ok(Found::Ambiguous) => Err(unknown("ambiguous: more than one user")),
-            Ok(Found::Disabled) => Err(unknown("the user is disabled")),
-            Err(fault) => Err(Error::unavailable(format!("lookup: {fault}"))),
-        }
     }
 
     /// A code is required exactly when the client is registered for it and the user has one.
@@ -172,6 +165,7 @@ impl Ciba {
             client,
             user: &request.user,
             scope: &request.scope,
+            authorization_details: &request.authorization_details,
             binding_message: request.binding_message.as_deref(),
             acr_values: request.acr_values.as_deref(),
             handle: &request.handle,

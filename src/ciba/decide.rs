@@ -175,7 +175,8 @@ impl Decisions {
         if !client.accepts_sign_in(approval.auth_time, grant.request.requested_at, now) {
             return Err(NotDecided::SignInTooOld);
         }
-        policy::judge(client, status, &grant.request.scope).map_err(|error| {
+        let request = &grant.request;
+        policy::judge(client, status, &request.scope, &request.authorization_details).map_err(|error| {
             self.refused(grant, approval.via, "policy");
             NotDecided::Policy(error)
         })

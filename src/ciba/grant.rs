@@ -2,7 +2,7 @@
 //!
 //! `pending -> approved | denied`, `approved -> redeemed`. Expiry is a function of the grant and `now`, not a state: a denial
 //! stays a denial after expiry; an approval that was not collected in time is expired. Only where the end is *told*, by push,
-//! it is an edge: `pending | approved -> closed`, so that a client is told one thing.
+//! it is an edge: `pending -> closed`, and `approved -> closed` where there will be no tokens; so a client is told one thing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -183,15 +183,11 @@ impl Grant {
         Ok(self.with(State::Denied { at: now, via }))
     }
 
-    /// What is left for the job at a push client's expiry: whatever nobody redeemed or denied in time is closed.
+    /// What nobody decided in time is closed when a push client is told of it. What was approved in time is not: whoever
+    /// redeems it tells.
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
-        if !self.is_expired(now) {
-            return None;
-        }
-        match &self.state {
-            State::Pending => Some(self.with(State::Closed(None))),
-            _ => self.fail(),
-        }
+        let is_over = matches!(self.state, State::Pending) && self.is_expired(now);
+        is_over.then(|| self.with(State::Closed(None)))
     }
 
     /// An approval that cannot be redeemed for a push client.
@@ -438,6 +434,10 @@ pub(super) mod tests {
             (
                 "N17 approved, and not redeemed",
                 &[(1.0, Fail, "refused"), (2.0, Approve, "approve"), (2.0, Fail, "closed"), (120.0, Expire, "refused")],
+            ),
+            (
+                "N18 approved in time, and redeemed a moment later",
+                &[(119.9, Approve, "approve"), (120.0, Expire, "refused"), (119.9, Poll, "tokens")],
             ),
             ("B6 decided already", &[(1.0, Approve, "approve"), (2.0, Deny, "refused"), (3.0, Approve, "refused")]),
             ("B5 decided too late", &[(120.0, Approve, "refused"), (120.0, Deny, "refused")]),

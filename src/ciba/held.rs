@@ -13,6 +13,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
+    authorization::Possession,
     ciba::{
         Ciba,
         redeem::{By, pending},
@@ -76,6 +77,7 @@ impl Ciba {
         client: &Client,
         key: Key,
         _place: Place,
+        possession: &Possession<'_>,
         came: Timestamp,
     ) -> Result<TokenResponse, Error> {
         if let Some(answer) = self.settled(key, came).await? {
@@ -83,7 +85,7 @@ impl Ciba {
         }
         // the client as it is today: this may be half a minute later
         let client = self.served.client(&self.realm.name, &client.client_id).ok_or_else(gone)?;
-        self.redemption.redeem(&client, key, By::Poll { overlaps: false }, self.clock.now()).await
+        self.redemption.redeem(&client, key, By::Poll { overlaps: false }, possession, self.clock.now()).await
     }
 
     /// Returns when there is something to answer: nothing where the request is decided, expired or gone, "pending" where it

@@ -1,20 +1,26 @@
-//! The backchannel authentication feature (OpenID CIBA Core 1.0), one file per step: `request` parses, `authenticate` makes
-//! the grant and asks the person, `decide` takes the decision, `notify` tells the client, `redeem` gives the tokens, `held`
-//! lets a poll wait for them. `grant` is the state machine.
+//! The backchannel authentication feature (OpenID CIBA Core 1.0), one file per step: `request_object` reads what is signed,
+//! `request` parses, `hint` finds the user, `authenticate` makes the grant and asks the person, `decide` takes the decision,
+//! `notify` tells the client, `redeem` gives the tokens, `held` lets a poll wait for them. `grant` is the state machine.
 
 mod authenticate;
 mod callback;
 pub mod decide;
+mod details;
 pub mod grant;
 mod held;
+mod hint;
 mod limits;
 pub mod notify;
 mod redeem;
 mod request;
+mod request_object;
+mod visible;
 
 use std::sync::Arc;
 
-pub use self::{grant::Grant, held::HeldPolls, limits::WrongCodes, redeem::Redemption};
+pub use self::{
+    grant::Grant, held::HeldPolls, hint::Hints, limits::WrongCodes, redeem::Redemption, request_object::RequestObjects,
+};
 use crate::{
     authorization::Issuer,
     channel::Channels,
@@ -25,13 +31,13 @@ use crate::{
     random::Random,
     realm::{Realm, Served},
     store::{Table, Unavailable},
-    upstream::lookup::Lookups,
 };
 
 /// CIBA in one realm.
 pub struct Ciba {
     realm: Arc<Realm>,
-    lookups: Arc<Lookups>,
+    request_objects: RequestObjects,
+    hints: Hints,
     channels: Channels,
     grants: Arc<Table<Grant>>,
     decisions: Decisions,
@@ -49,6 +55,8 @@ pub struct Ciba {
 
 impl Ciba {
     pub fn new(
+        request_objects: RequestObjects,
+        hints: Hints,
         channels: Channels,
         decisions: Decisions,
         notifier: Notifier,
@@ -59,7 +67,8 @@ impl Ciba {
     ) -> Self {
         let realm = Arc::clone(&redemption.realm);
         Self {
-            lookups: Arc::clone(&redemption.lookups),
+            request_objects,
+            hints,
             channels,
             grants: Arc::clone(&redemption.grants),
             decisions,

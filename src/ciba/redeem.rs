@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    authorization::{Authorization, Issuer},
+    authorization::{Authorization, Confirmation, Issuer, Possession},
     ciba::{
         Ciba,
         grant::{Approval, Delivery, Grant, Poll},
@@ -50,15 +50,19 @@ enum Commit {
 }
 
 impl Ciba {
+    /// `possession` is what the tokens are bound to: today's registration has been judged, that at the time of asking counts
+    /// besides.
+    ///
     /// # Errors
     /// Those of CIBA Core 11. Nothing is spent where the answer is an error.
     pub async fn redeem(
         &self,
         client: &AuthenticatedClient,
         params: &Params,
+        possession: &Possession<'_>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
-        let answer = self.poll(client, params, now).await;
+        let answer = self.poll(client, params, possession, now).await;
         if let Err(error) = &answer {
             let (realm, client) = (&*self.realm.name, &*client.client_id);
             self.events.tell(Event::Polled { realm, client, error });
@@ -66,7 +70,13 @@ impl Ciba {
         answer
     }
 
-    async fn poll(&self, client: &Client, params: &Params, now: Timestamp) -> Result<TokenResponse, Error> {
+    async fn poll(
+        &self,
+        client: &Client,
+        params: &Params,
+        possession: &Possession<'_>,
+        now: Timestamp,
+    ) -> Result<TokenResponse, Error> {
         policy::may_use(client.grant_types.ciba)?;
         if matches!(client.delivery, realm::client::Delivery::Push(_)) {
             return Err(pushed());
@@ -74,13 +84,13 @@ impl Ciba {
         let auth_req_id = params.get("auth_req_id").ok_or_else(|| Error::invalid_request("auth_req_id is missing"))?;
         let key = Table::<Grant>::key(&self.realm.name, auth_req_id);
         if self.realm.ciba.long_poll.is_zero() {
-            return self.redemption.redeem(client, key, By::Poll { overlaps: false }, now).await;
+            return self.redemption.redeem(client, key, By::Poll { overlaps: false }, possession, now).await;
         }
         let place = self.held.place(key, &client.client_id);
         let overlaps = place.is_none();
-        match (place, self.redemption.redeem(client, key, By::Poll { overlaps }, now).await) {
+        match (place, self.redemption.redeem(client, key, By::Poll { overlaps }, possession, now).await) {
             (Some(place), Err(error)) if error.code() == Code::AuthorizationPending => {
-                self.hold(client, key, place, now).await
+                self.hold(client, key, place, possession, now).await
             }
             (_, answer) => answer,
         }
@@ -110,10 +120,13 @@ impl Redemption {
         client: &Client,
         key: Key,
         by: By,
+        possession: &Possession<'_>,
         now: Timestamp,
     ) -> Result<TokenResponse, Error> {
-        let (grant, approval) = self.verdict(client, key, by, now).await?;
-        self.mint(client, &grant, &approval, None, now).await.map(|(tokens, _)| tokens)
+        let (grant, approval, bound_to) = self.verdict(client, key, by, possession, now).await?;
+        // boxed: minting is large, and must not make the future of every poll that is held so
+        let minted = Box::pin(self.mint(client, &grant, &approval, &bound_to, None, now)).await;
+        minted.map(|(tokens, _)| tokens)
     }
 
     pub(super) async fn verdict(
@@ -121,14 +134,18 @@ impl Redemption {
         client: &Client,
         key: Key,
         by: By,
+        possession: &Possession<'_>,
         now: Timestamp,
-    ) -> Result<(Grant, Arc<Approval>), Error> {
+    ) -> Result<(Grant, Arc<Approval>, Confirmation), Error> {
         // an approved grant is only looked at: first comes what can fail outside, and if it does, nothing is spent
         let looked = self.grants.change(key, |grant| Self::answer(grant, client, by, now, Commit::No)).await?;
         let (grant, _) = looked?;
+        let demanded = client.sender_constraint.into_iter().chain(grant.request.sender_constraint);
+        let bound_to = possession.bind(demanded)?;
         let status = self.status(&grant.request.user).await?;
-        policy::judge(client, status, &grant.request.scope)?;
-        self.grants.change(key, |grant| Self::answer(grant, client, by, now, Commit::Yes)).await?
+        policy::judge(client, status, &grant.request.scope, &grant.request.authorization_details)?;
+        let redeemed = self.grants.change(key, |grant| Self::answer(grant, client, by, now, Commit::Yes)).await?;
+        redeemed.map(|(grant, approval)| (grant, approval, bound_to))
     }
 
     /// What this client is answered, and what that leaves of the grant.
@@ -182,6 +199,7 @@ impl Redemption {
         client: &Client,
         grant: &Grant,
         approval: &Approval,
+        bound_to: &Confirmation,
         pushed: Option<&str>,
         now: Timestamp,
     ) -> Result<(TokenResponse, String), Error> {
@@ -193,6 +211,7 @@ impl Redemption {
             sub: approval.sub.clone(),
             scope: grant.request.scope.clone(),
             authorization_details: grant.request.authorization_details.clone(),
+            sender_constraint: grant.request.sender_constraint,
             claims: approval.claims.clone(),
             auth_time: approval.auth_time,
             acr: approval.acr.clone(),
@@ -201,7 +220,7 @@ impl Redemption {
             refresh: None,
             keep_until: now,
         };
-        let tokens = self.issuer.issue(client, authorization, &sid, pushed, now).await?;
+        let tokens = self.issuer.issue(client, authorization, &sid, bound_to, pushed, now).await?;
         self.events.tell(Event::Redeemed {
             realm: &self.realm.name,
             client: &client.client_id,

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
-
 use crate::{
-    oauth::{Code, Error, Params, Scope},
-    realm::{CibaPolicy, Client, client::Delivery},
+    ciba::{details, hint::Hint, visible::is_plain},
+    oauth::{AuthorizationDetails, Code, Error, Params, Scope, json},
+    realm::{CibaPolicy, Client, Realm, client::Delivery},
 };
 
-/// The longest hint that is looked up, in characters.
-const LONGEST_HINT: usize = 255;
 /// The longest `binding_message`, in Unicode scalar values.
 const LONGEST_MESSAGE: usize = 150;
 /// How long a `client_notification_token` may be, in characters. CIBA Core asks for 128 bits, which fewer hardly hold.
@@ -21,7 +18,7 @@ const LONGEST_ACR_VALUES: usize = 1000;
 /// The parameters of a well-formed request.
 pub(super) struct Parameters<'a> {
     pub scope: Scope,
-    pub login_hint: &'a str,
+    pub hint: Hint<'a>,
     pub binding_message: Option<&'a str>,
     pub acr_values: Option<&'a str>,
     /// Within the realm's bounds.
@@ -29,49 +26,44 @@ pub(super) struct Parameters<'a> {
     pub user_code: Option<&'a str>,
     /// The bearer token for the client's notification endpoint; there exactly where the client is notified.
     pub client_notification_token: Option<&'a str>,
+    pub authorization_details: AuthorizationDetails,
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn parse(params: &'a Params, client: &Client, policy: &CibaPolicy) -> Result<Self, Error> {
-        not_supported(params)?;
+    /// `params` are those of the form, or of the request object that stands for them.
+    pub(super) fn parse(params: &'a Params, client: &Client, realm: &Realm) -> Result<Self, Error> {
+        json_object(params, "claims")?;
+        json_object(params, "request_context")?;
+        resource(params, realm)?;
+        let types = &realm.authorization_details_types;
         Ok(Self {
-            login_hint: hint(params)?,
+            hint: Hint::of(params, client)?,
             scope: scope(params, client)?,
-            binding_message: binding_message(params)?,
+            binding_message: binding_message(params, realm)?,
             acr_values: acr_values(params)?,
-            expires_in: requested_expiry(params, policy)?,
+            expires_in: requested_expiry(params, &realm.ciba)?,
             user_code: user_code(params, client)?,
             client_notification_token: client_notification_token(params, client)?,
+            authorization_details: details::parse(params.get("authorization_details"), types, client)?,
         })
     }
 }
 
-/// What would change the meaning of the request if it were ignored.
-fn not_supported(params: &Params) -> Result<(), Error> {
-    if params.get("request").is_some() {
-        return Err(Error::invalid_request("Signed authentication requests are not supported"));
+/// `claims` (OpenID Connect Core 5.5) and `request_context` (FAPI-CIBA 5.3) change nothing here, but must be what they are.
+fn json_object(params: &Params, name: &'static str) -> Result<(), Error> {
+    match params.get(name).map(|text| json::strict_object(text.as_bytes())) {
+        Some(None) => Err(Error::invalid_request(format!("{name} must be a JSON object"))),
+        _ => Ok(()),
     }
-    if params.get("request_uri").is_some() {
-        return Err(Error::invalid_request("request_uri is not supported"));
-    }
-    if params.get("authorization_details").is_some() {
-        return Err(Error::new(Code::InvalidAuthorizationDetails, "authorization_details are not supported"));
-    }
-    Ok(())
 }
 
-/// Exactly one hint.
-fn hint(params: &Params) -> Result<&str, Error> {
-    let hints = ["login_hint", "login_hint_token", "id_token_hint"].map(|name| params.get(name));
-    match hints {
-        [Some(hint), None, None] if hint.chars().count() > LONGEST_HINT => {
-            Err(Error::invalid_request("login_hint is too long"))
+/// Access tokens are for the issuer itself; that they count elsewhere must not be thought (RFC 8707 2).
+fn resource(params: &Params, realm: &Realm) -> Result<(), Error> {
+    match params.get("resource") {
+        Some(resource) if resource != realm.issuer => {
+            Err(Error::new(Code::InvalidTarget, "Access tokens are issued for the issuer alone"))
         }
-        [Some(hint), None, None] => Ok(hint),
-        [None, Some(_), None] => Err(Error::invalid_request("login_hint_token is not supported")),
-        [None, None, Some(_)] => Err(Error::invalid_request("id_token_hint is not supported")),
-        [None, None, None] => Err(Error::invalid_request("A hint is missing: login_hint")),
-        _ => Err(Error::invalid_request("The request has more than one hint")),
+        _ => Ok(()),
     }
 }
 
@@ -88,53 +80,22 @@ fn scope(params: &Params, client: &Client) -> Result<Scope, Error> {
     Ok(scope)
 }
 
-/// Letters, marks, numbers, punctuation, spaces, currency and mathematical signs of any language. No controls, no
-/// bidirectional overrides, nothing invisible, no emoji: what the person sees must be what the client sent.
-fn binding_message(params: &Params) -> Result<Option<&str>, Error> {
-    let Some(message) = params.get("binding_message") else { return Ok(None) };
+fn binding_message<'a>(params: &'a Params, realm: &Realm) -> Result<Option<&'a str>, Error> {
+    let Some(message) = params.get("binding_message") else {
+        let required = realm.profile.restrictions().binding_message;
+        return if required { Err(Error::invalid_request("binding_message is missing")) } else { Ok(None) };
+    };
     let invalid = |description| Err(Error::new(Code::InvalidBindingMessage, description));
     if message.chars().count() > LONGEST_MESSAGE {
         return invalid("binding_message must not have more than 150 characters");
     }
-    if !message.chars().all(is_shown) {
+    if !message.chars().all(is_plain) {
         return invalid("binding_message must consist of printable characters, without emoji");
     }
     if message.trim().is_empty() {
         return invalid("binding_message must not be blank");
     }
     Ok(Some(message))
-}
-
-fn is_shown(c: char) -> bool {
-    use unicode_properties::GeneralCategory::{
-        CurrencySymbol, LineSeparator, MathSymbol, ModifierSymbol, ParagraphSeparator,
-    };
-    if is_invisible(c) {
-        return false;
-    }
-    match c.general_category_group() {
-        GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number | GeneralCategoryGroup::Punctuation => true,
-        // turns digits and signs into emoji
-        GeneralCategoryGroup::Mark => c != '\u{20e3}',
-        GeneralCategoryGroup::Separator => !matches!(c.general_category(), LineSeparator | ParagraphSeparator),
-        GeneralCategoryGroup::Symbol => matches!(c.general_category(), CurrencySymbol | MathSymbol | ModifierSymbol),
-        GeneralCategoryGroup::Other => false,
-    }
-}
-
-/// Letters and marks that show nothing (Unicode's `Default_Ignorable_Code_Point`): fillers, joiners, variation selectors.
-const fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{34f}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{ffa0}'
-            | '\u{e0100}'..='\u{e01ef}'
-    )
 }
 
 fn acr_values(params: &Params) -> Result<Option<&str>, Error> {

@@ -77,6 +77,7 @@ impl Attempt<'_> {
             Some(failed) => {
                 let left = failed.keep_until().since(now).as_millis().div_ceil(1000);
                 let error = Error::new(Code::TemporarilyUnavailable, "Client authentication failed too often");
+                let error = error.because("wrong secrets of this client from this address");
                 Err(error.with_status(429).retry_after(u64::try_from(left).unwrap_or(60)))
             }
         }

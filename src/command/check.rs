@@ -59,7 +59,7 @@ fn sound(config: &Config, realms: &Realms) -> String {
         match found {
             Found::Sound(realm) => {
                 lines.extend(about(realm));
-                warnings.extend(config::warnings(realm, config.sees_certificates()));
+                warnings.extend(config::warnings(realm));
             }
             Found::Disabled => lines.push(format!("{name}: turned off (enabled = false), answered with 404")),
             Found::Faulty(_) => {}

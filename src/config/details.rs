@@ -53,10 +53,17 @@ fn details_type(table: &Table<'_>) -> Option<DetailsType> {
     });
     let members = members(table);
     let required = table.strings("required").unwrap_or_default();
-    let stray = required.iter().find(|name| !members.is_empty() && !members.iter().any(|(known, _)| known == *name));
-    if let Some(stray) = stray {
+    let is_stray = |name: &str| {
+        let is_common = DetailsType::COMMON.iter().any(|(common, _)| *common == name);
+        !members.is_empty() && !is_common && !members.iter().any(|(known, _)| known == name)
+    };
+    if let Some(stray) = required.iter().find(|name| is_stray(name)) {
         let cause = format!("`{}` is required and not among `members`", stray.escape_debug());
         table.fault("required", Problem::new(cause, "add it to `members`, or remove it here"));
+    }
+    if let Some(stray) = sentence.as_deref().and_then(|text| told(text).find(|name| is_stray(name))) {
+        let cause = format!("`{}` stands in it and not among `members`", stray.escape_debug());
+        table.fault("sentence", Problem::new(cause, "add it to `members`, or remove it here"));
     }
     let required = required.into_iter().map(str::to_owned).collect();
     Some(DetailsType { name: name?, sentence, members, required })
@@ -71,8 +78,15 @@ fn members(table: &Table<'_>) -> Vec<(String, MemberKind)> {
             DeValue::String(word) => KINDS.iter().find(|(known, _)| known == word),
             _ => None,
         };
+        let name = name.get_ref();
         match word {
-            Some((_, kind)) => members.push((name.get_ref().to_string(), *kind)),
+            Some((_, kind)) => {
+                if DetailsType::COMMON.iter().any(|(common, must)| common == name && must != kind) {
+                    let cause = format!("`{name}` is of the kind that RFC 9396 2.2 gives it, in every type");
+                    table.fault(key, Problem::new(cause, "leave it out"));
+                }
+                members.push((name.to_string(), *kind));
+            }
             None => {
                 let remedy = "write a kind after each name: \"string\", \"number\", \"boolean\", \"strings\", \"object\", \"list\"";
                 table.fault(key, Problem::new("it must be a table of members and their kinds", remedy));
@@ -80,6 +94,12 @@ fn members(table: &Table<'_>) -> Vec<(String, MemberKind)> {
         }
     }
     members
+}
+
+/// The members of which a sentence tells.
+fn told(sentence: &str) -> impl Iterator<Item = &str> {
+    let paths = sentence.split('{').skip(1).filter_map(|rest| rest.split(['.', '}']).next());
+    paths.map(str::trim)
 }
 
 /// Every `{` is closed, and something that can be a member's path stands between.

@@ -114,6 +114,7 @@ fn one(name: &str, path: &Path, config: &Config, environment: &Environment) -> F
     match realm::read(name, path, &text, &config.public_base(), environment) {
         Ok(None) => Found::Disabled,
         Ok(Some(realm)) => {
+            let realm = Realm { client_certificates: config.sees_certificates(), ..realm };
             let mut faults = not_called(path, &text, config, environment);
             if !config.is_loopback() {
                 faults.extend(published_secrets(path, &text, environment));

@@ -114,6 +114,8 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
         keys: keys?,
         clients,
         client_roots,
+        // which config.toml says; the reader of the folder knows it
+        client_certificates: false,
         scope_texts,
         authorization_details_types,
         login_hint_token_issuers,

@@ -3,10 +3,13 @@
 use url::Url;
 
 use super::text;
-use crate::realm::{Channel, Lookup, Realm, client::Authentication};
+use crate::realm::{
+    Channel, Lookup, Realm,
+    client::{Authentication, SenderConstraint},
+};
 
-/// One line for each warning. No secret is in any. `sees_certificates` is the program's configuration.
-pub fn warnings(realm: &Realm, sees_certificates: bool) -> Vec<String> {
+/// One line for each warning. No secret is in any.
+pub fn warnings(realm: &Realm) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |text: String| warnings.push(format!("realm {}: {text}", realm.name));
     if is_plain_and_remote(&realm.issuer) {
@@ -33,9 +36,10 @@ pub fn warnings(realm: &Realm, sees_certificates: bool) -> Vec<String> {
         {
             warn(format!("the secret of the client `{}` has fewer than 12 characters", client.client_id));
         }
-        let shows_one =
+        let by_certificate =
             matches!(client.authentication, Authentication::TlsClientAuth(_) | Authentication::SelfSignedTlsClientAuth);
-        if shows_one && !sees_certificates {
+        let is_bound = client.sender_constraint == Some(SenderConstraint::Certificate);
+        if (by_certificate || is_bound) && !realm.client_certificates {
             let remedy =
                 "write `client_certificates = \"optional\"` in [tls], or list the proxy that sends `Client-Cert`";
             warn(format!("nobody sees the certificate of the client `{}`; {remedy}", client.client_id));

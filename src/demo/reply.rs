@@ -105,8 +105,10 @@ pub(super) fn error(error: &Error) -> Response {
     *response.status_mut() = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let challenge = error.challenge().map(|challenge| match challenge {
         Challenge::Basic => "Basic realm=\"demo\"".to_owned(),
-        Challenge::Bearer => "Bearer realm=\"demo\"".to_owned(),
-        Challenge::BearerError => format!("Bearer realm=\"demo\", error=\"{}\"", error.code().as_str()),
+        Challenge::Bearer | Challenge::AccessToken => "Bearer realm=\"demo\"".to_owned(),
+        Challenge::BearerError | Challenge::DpopError => {
+            format!("Bearer realm=\"demo\", error=\"{}\"", error.code().as_str())
+        }
     });
     if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::from_str(&challenge).ok()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -1,4 +1,5 @@
-//! The audit trail: one JSON object for each request, decision, redemption, notification, refresh and refusal.
+//! The audit trail: one JSON object for each request, decision, redemption, notification, refresh, end of an authorization
+//! and refusal.
 //!
 //! Members: `time` (RFC 3339), `type`, `realm`, and as known `client`, `sub`, `scope`, `decision`, `via`, `shown` (the digest
 //! of what the person was shown), `sid`, `error`. Writing never holds a request up: lines wait in a bounded queue for a
@@ -148,6 +149,13 @@ fn record_of<'a>(event: &Event<'a>, clock: &Clock) -> Option<Record<'a>> {
             scope: Some(scope.to_string()),
             sid: Some(sid),
             ..empty("refresh", realm)
+        },
+        Event::AuthorizationEnded { realm, client, sub, sid, how } => Record {
+            client: Some(client),
+            sub: Some(sub),
+            via: Some(how.as_str()),
+            sid: Some(sid),
+            ..empty("authorization_ended", realm)
         },
         Event::TokenRefused { realm, client, error } => {
             Record { client, error: Some(error.code().as_str()), ..empty("token_refused", realm) }

@@ -40,6 +40,12 @@ struct OfDecision {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfEnd {
+    realm: Arc<str>,
+    via: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRealm {
     realm: Arc<str>,
 }
@@ -61,6 +67,7 @@ pub(super) struct Metrics {
     refused_decisions: Family<OfRealm, Counter>,
     polls: Family<Of, Counter>,
     token_requests: Family<Of, Counter>,
+    ended: Family<OfEnd, Counter>,
     pending: Family<OfRealm, Gauge>,
     sign_ins: Family<Of, Counter>,
     upstream: Family<OfOperation, Counter>,
@@ -82,6 +89,7 @@ impl Metrics {
             refused_decisions: Family::default(),
             polls: Family::default(),
             token_requests: Family::default(),
+            ended: Family::default(),
             pending: Family::default(),
             sign_ins: Family::default(),
             upstream: Family::default(),
@@ -103,6 +111,11 @@ impl Metrics {
             "token_requests",
             "Token requests that are no poll by result",
             metrics.token_requests.clone(),
+        );
+        registry.register(
+            "authorizations_ended",
+            "Authorizations that ended before their time by what ended them",
+            metrics.ended.clone(),
         );
         registry.register("ciba_pending_requests", "Undecided requests", metrics.pending.clone());
         registry.register("sign_ins", "Sign-ins at the upstream by result", metrics.sign_ins.clone());
@@ -138,6 +151,9 @@ impl Metrics {
             Event::Redeemed { realm, .. } => self.of(&self.polls, realm, "tokens"),
             Event::Refreshed { realm, .. } => self.of(&self.token_requests, realm, "refreshed"),
             Event::TokenRefused { realm, error, .. } => self.of(&self.token_requests, realm, error.code().as_str()),
+            Event::AuthorizationEnded { realm, how, .. } => {
+                self.ended.get_or_create(&OfEnd { realm: self.name(realm), via: how.as_str() }).inc();
+            }
             Event::SignedIn { realm, failure, .. } => self.of(&self.sign_ins, realm, result(failure)),
             Event::Upstream { realm, operation, fault } => self.operation(&self.upstream, realm, operation, fault),
             Event::Channel { realm, channel, fault } => self.operation(&self.channels, realm, channel, fault),

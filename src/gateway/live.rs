@@ -9,11 +9,12 @@ use crate::{
     approval::Approval,
     authorization::{Issuer, RefreshKey},
     channel::Channels,
-    ciba::{Ciba, Redemption, decide::Decisions, notify::Notifier},
+    ciba::{Ciba, Hints, Redemption, RequestObjects, decide::Decisions, notify::Notifier},
     client_auth::ClientAuthentication,
     keys::{KeySet, folder::StateFault},
     metadata,
     realm::{Realm, Style},
+    token::Tokens,
     upstream::{Upstream, lookup::Lookups},
 };
 
@@ -22,7 +23,7 @@ pub struct LiveRealm {
     pub client_auth: ClientAuthentication,
     pub ciba: Ciba,
     pub decisions: Decisions,
-    pub issuer: Arc<Issuer>,
+    pub tokens: Tokens,
     pub approval: Approval,
     pub upstream: Option<Arc<Upstream>>,
     keys: Arc<KeySet>,
@@ -72,9 +73,19 @@ impl LiveRealm {
             Arc::clone(&tables.failed_attempts),
             parts.remote_keys.clone(),
         );
+        let request_objects =
+            RequestObjects::new(Arc::clone(&realm), Arc::clone(&tables.used), parts.remote_keys.clone());
+        let lookups = Arc::new(Lookups::new(&realm, http.clone(), events.clone(), clock.clone()));
+        let hints = Hints::new(
+            Arc::clone(&realm),
+            Arc::clone(&lookups),
+            Arc::clone(&keys),
+            upstream.clone(),
+            parts.remote_keys.clone(),
+        );
         let redemption = Redemption::new(
             Arc::clone(&realm),
-            Arc::new(Lookups::new(&realm, http.clone(), events.clone(), clock.clone())),
+            lookups,
             Arc::clone(&tables.grants),
             Arc::clone(&issuer),
             events.clone(),
@@ -90,6 +101,8 @@ impl LiveRealm {
         let decisions =
             Decisions::new(Arc::clone(&realm), Arc::clone(&tables.grants), notifier.clone(), events.clone());
         let ciba = Ciba::new(
+            request_objects,
+            hints,
             Channels::new(&realm, Arc::clone(&keys), http.clone(), outbox.clone(), events.clone()),
             decisions.clone(),
             notifier,
@@ -98,6 +111,7 @@ impl LiveRealm {
             Arc::clone(&gateway.held),
             clock.clone(),
         );
+        let tokens = Tokens::new(Arc::clone(&realm), issuer, Arc::clone(&tables.used), events.clone());
         let approval = Approval::new(
             Arc::clone(&realm),
             decisions.clone(),
@@ -111,7 +125,7 @@ impl LiveRealm {
         let discovery = [Style::Short, Style::Keycloak].map(|style| {
             Bytes::from(serde_json::to_vec(&metadata::discovery(&realm, &keys, style)).unwrap_or_default())
         });
-        Ok(Self { realm, client_auth, ciba, decisions, issuer, approval, upstream, keys, discovery })
+        Ok(Self { realm, client_auth, ciba, decisions, tokens, approval, upstream, keys, discovery })
     }
 
     /// The discovery document, as JSON.

@@ -29,7 +29,7 @@ use crate::{
 /// What all realms share.
 pub struct Parts {
     pub http: Http,
-    /// The key sets that clients publish.
+    /// The key sets that clients and issuers of hints publish.
     pub remote_keys: RemoteKeys,
     pub events: Events,
     pub clock: Clock,

@@ -183,6 +183,11 @@ impl<'a> Jws<'a> {
         self.typ.is_some()
     }
 
+    /// Whether it is no more than a JWT by its header: a token of another use says so in `typ` (RFC 8725 3.11).
+    pub fn is_untyped(&self) -> bool {
+        !self.has_typ() || self.is_typ("JWT")
+    }
+
     /// The `iss` that the claims hold, *not verified*: good for choosing whose keys are tried, and for nothing else.
     pub fn claimed_issuer(&self) -> Option<String> {
         let mut claims = self.payload().ok()?.into_map();

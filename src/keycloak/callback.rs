@@ -38,12 +38,14 @@ struct Written {
 /// 400.
 pub fn parse(body: &[u8]) -> Result<CallbackBody, Error> {
     let refused = |code| Error::new(code, "Cannot parse the JSON");
-    let written: Written = serde_json::from_slice(body).map_err(|error| match error.classify() {
+    // from bytes, serde_json would not look into the texts that it skips
+    let body = std::str::from_utf8(body).map_err(|_| refused(Code::InvalidRequest))?;
+    let written: Written = serde_json::from_str(body).map_err(|error| match error.classify() {
         Category::Data => refused(Code::UnknownError),
         Category::Syntax | Category::Eof | Category::Io => refused(Code::InvalidRequest),
     })?;
     // serde reads a struct from an array, too
-    if !body.trim_ascii_start().starts_with(b"{") {
+    if !body.trim_ascii_start().starts_with('{') {
         return Err(refused(Code::UnknownError));
     }
     let status = match written.status.as_deref() {
@@ -122,7 +124,7 @@ mod tests {
             ("broken", r#"{"status":"SUCCEED""#, "invalid_request"),
             ("no JSON", "status=SUCCEED", "invalid_request"),
             ("something after it", r#"{"status":"SUCCEED"}{}"#, "invalid_request"),
-            ("not UTF-8", "\u{0}", "invalid_request"),
+            ("a control character", "\u{0}", "invalid_request"),
             ("sent twice", r#"{"status":"UNAUTHORIZED","status":"SUCCEED"}"#, "unknown_error"),
             ("an array", r#" ["SUCCEED"]"#, "unknown_error"),
             ("a text", r#""SUCCEED""#, "unknown_error"),
@@ -134,5 +136,7 @@ mod tests {
             assert_eq!(parse(body.as_bytes()).unwrap_err().code().as_str(), code, "{case}");
         }
         assert!(parse(&b"[".repeat(100_000)).is_err(), "deep nesting");
+        let skipped = parse(b"{\"status\":\"SUCCEED\",\"more\":\"\xff\"}").unwrap_err();
+        assert_eq!(skipped.code(), Code::InvalidRequest, "not UTF-8 where nobody looks");
     }
 }

@@ -3,6 +3,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::oauth::AuthorizationDetails;
+
 /// 503: the device service was not reached, or gave no answer.
 pub const FAILED_TO_SEND: &str = "Failed to send authentication request";
 /// 503: the device service answered with anything but 201.
@@ -20,6 +22,9 @@ pub struct DelegationRequest<'a> {
     pub is_consent_required: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr_values: Option<&'a str>,
+    /// Not Keycloak's, which knows none: who decides must know what is decided.
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: &'a AuthorizationDetails,
     /// Beside the others, as [`additional_parameters`] let them through.
     #[serde(flatten, serialize_with = "members")]
     pub additional: &'a [(String, String)],
@@ -53,9 +58,10 @@ const LONGEST_ADDITIONAL: usize = 200;
 
 /// Parameters that are never additional: those of the protocol, of client authentication (Keycloak hands short assertions
 /// on), and the members that the body has anyway, which a client could else send twice.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "acr_values",
     "auth_req_id",
+    "authorization_details",
     "binding_message",
     "client_assertion",
     "client_assertion_type",
@@ -116,6 +122,7 @@ mod tests {
                 login_hint,
                 is_consent_required,
                 acr_values,
+                authorization_details: &AuthorizationDetails::default(),
                 additional: &additional,
             };
             let body = serde_json::to_string(&body).unwrap();

@@ -22,4 +22,9 @@ impl AuthorizationDetails {
     pub fn iter(&self) -> impl Iterator<Item = &Map<String, Value>> {
         self.0.iter()
     }
+
+    /// The `type` of each.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|item| item.get("type").and_then(Value::as_str).unwrap_or_default())
+    }
 }

@@ -29,6 +29,8 @@ pub enum Code {
     /// CIBA Core 11
     ExpiredToken,
     /// CIBA Core 13
+    ExpiredLoginHintToken,
+    /// CIBA Core 13
     UnknownUserId,
     /// CIBA Core 13
     MissingUserCode,
@@ -38,10 +40,14 @@ pub enum Code {
     InvalidBindingMessage,
     /// RFC 9396 5
     InvalidAuthorizationDetails,
+    /// RFC 8707 2
+    InvalidTarget,
     /// RFC 6750 3.1
     InvalidToken,
     /// RFC 6750 3.1
     InsufficientScope,
+    /// RFC 9449 5, 7.1
+    InvalidDpopProof,
     /// RFC 6749 4.1.2.1
     ServerError,
     /// RFC 6749 4.1.2.1
@@ -67,13 +73,16 @@ impl Code {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::ExpiredLoginHintToken => "expired_login_hint_token",
             Self::UnknownUserId => "unknown_user_id",
             Self::MissingUserCode => "missing_user_code",
             Self::InvalidUserCode => "invalid_user_code",
             Self::InvalidBindingMessage => "invalid_binding_message",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnknownError => "unknown_error",
@@ -104,6 +113,10 @@ pub enum Challenge {
     Bearer,
     /// RFC 6750, with the error's code.
     BearerError,
+    /// RFC 6750 and RFC 9449 7.1, without an error code: the request carried no access token at all.
+    AccessToken,
+    /// RFC 9449 7.1, with the error's code.
+    DpopError,
 }
 
 /// A refusal or a fault, as a value.

@@ -3,6 +3,7 @@
 //! RFC 6749 3.2: a parameter without a value is omitted, unknown ones are ignored, none may be sent twice. Values are
 //! decoded once and stay texts. Broken escapes, bytes that are not UTF-8 and control characters are refused (RFC 6749
 //! appendix A); `binding_message` alone may hold control characters here, since CIBA Core has an error code of its own.
+//! Parameters that came in another way (a request object, RFC 9101) are held to the same.
 
 use super::Error;
 
@@ -17,26 +18,37 @@ impl Params {
     /// # Errors
     /// `invalid_request`, with a sentence that says what is wrong and repeats nothing of the form.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let mut pairs: Vec<(String, String)> = Vec::with_capacity(8);
-        for pair in body.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
-            if pairs.len() == MOST {
-                return Err(Error::invalid_request("The request has too many parameters"));
-            }
+        let pairs = body.split(|b| *b == b'&').filter(|pair| !pair.is_empty());
+        Self::of(pairs.map(|pair| {
             let (name, value) = match pair.iter().position(|b| *b == b'=') {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
                 None => (pair, &[][..]),
             };
-            let (name, value) = (decode(name)?, decode(value)?);
-            if pairs.iter().any(|(other, _)| *other == name) {
+            Ok((decode(name)?, decode(value)?))
+        }))
+    }
+
+    /// From names and values, decoded.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn of(pairs: impl Iterator<Item = Result<(String, String), Error>>) -> Result<Self, Error> {
+        let mut params: Vec<(String, String)> = Vec::with_capacity(8);
+        for pair in pairs {
+            if params.len() == MOST {
+                return Err(Error::invalid_request("The request has too many parameters"));
+            }
+            let (name, value) = pair?;
+            if params.iter().any(|(other, _)| *other == name) {
                 return Err(Error::invalid_request("A parameter is sent more than once"));
             }
             if name != "binding_message" && has_control(&value) {
                 return Err(Error::invalid_request("A parameter holds control characters"));
             }
-            pairs.push((name, value));
+            params.push((name, value));
         }
-        pairs.retain(|(_, value)| !value.is_empty());
-        Ok(Self(pairs))
+        params.retain(|(_, value)| !value.is_empty());
+        Ok(Self(params))
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {

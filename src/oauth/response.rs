@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::AuthorizationDetails;
+
 /// The acknowledgement of an authentication request (CIBA Core 7.3). Times in seconds.
 #[derive(Debug, Serialize)]
 pub struct Acknowledgement {
@@ -23,4 +25,7 @@ pub struct TokenResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
     pub scope: String,
+    /// RFC 9396 7: as they were granted.
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
 }

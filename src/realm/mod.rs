@@ -53,6 +53,8 @@ pub struct Realm {
     pub clients: HashMap<String, Arc<Client>>,
     /// Who vouches for the certificates of `tls_client_auth` clients (`[mtls]`); there where such a client is.
     pub client_roots: Option<TrustRoots>,
+    /// Whether clients' certificates can reach the gateway: its listener asks for them, or a listed proxy may pass them on.
+    pub client_certificates: bool,
     /// Operator's sentences for scopes, shown to the person: scope -> what the client can do with it.
     pub scope_texts: HashMap<String, String>,
     /// Types of `authorization_details` (RFC 9396) that the realm knows, by name.
@@ -88,10 +90,27 @@ pub struct DetailsType {
     pub name: String,
     /// What the person is told, with `{member}` or `{member.inner}` where a value of the request stands.
     pub sentence: Option<String>,
-    /// The members that may stand there, with their kinds; any member where this is empty.
+    /// The members that may stand there besides [`DetailsType::COMMON`], with their kinds; any member where this is empty.
     pub members: Vec<(String, MemberKind)>,
     /// The members that must be there.
     pub required: Vec<String>,
+}
+
+impl DetailsType {
+    /// Members that every type may have (RFC 9396 2.2).
+    pub const COMMON: [(&'static str, MemberKind); 5] = [
+        ("locations", MemberKind::Texts),
+        ("actions", MemberKind::Texts),
+        ("datatypes", MemberKind::Texts),
+        ("identifier", MemberKind::Text),
+        ("privileges", MemberKind::Texts),
+    ];
+
+    /// What the value of this member must be, where that is said.
+    pub fn member(&self, name: &str) -> Option<MemberKind> {
+        let own = self.members.iter().map(|(member, kind)| (member.as_str(), *kind));
+        Self::COMMON.into_iter().chain(own).find(|(member, _)| *member == name).map(|(_, kind)| kind)
+    }
 }
 
 /// What the value of a member of `authorization_details` must be.
@@ -224,6 +243,7 @@ pub(crate) mod tests {
             keys: Vec::new(),
             clients: HashMap::new(),
             client_roots: None,
+            client_certificates: false,
             scope_texts: HashMap::new(),
             authorization_details_types: HashMap::new(),
             login_hint_token_issuers: Vec::new(),

@@ -2,7 +2,7 @@
 //! configuration and today's status of the user.
 
 use super::Client;
-use crate::oauth::{Code, Error, Scope};
+use crate::oauth::{AuthorizationDetails, Code, Error, Scope};
 
 /// What is known of the user's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Status {
 /// # Errors
 /// The refusal, with the code of the token endpoint for a user that may not (`invalid_grant`); the caller at the
 /// authentication endpoint answers `unknown_user_id` for these before it comes here.
-pub fn judge(client: &Client, status: Status, scope: &Scope) -> Result<(), Error> {
+pub fn judge(client: &Client, status: Status, scope: &Scope, details: &AuthorizationDetails) -> Result<(), Error> {
     if !client.enabled {
         return Err(Error::new(Code::InvalidClient, "Client authentication failed").because("the client is disabled"));
     }
@@ -32,6 +32,10 @@ pub fn judge(client: &Client, status: Status, scope: &Scope) -> Result<(), Error
     }
     if !scope.is_subset_of(&client.scope) {
         return Err(Error::new(Code::InvalidScope, "The client may not ask for this scope"));
+    }
+    if !details.types().all(|kind| client.authorization_details_types.iter().any(|allowed| allowed == kind)) {
+        let description = "The client may not ask for this type of authorization_details";
+        return Err(Error::new(Code::InvalidAuthorizationDetails, description));
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub struct Restrictions {
     pub binding_message: bool,
     /// Whether every access token is bound to who presents it.
     pub sender_constraint: bool,
+    /// Whether userinfo takes an access token in a form (RFC 6750 2.2).
+    pub access_token_in_form: bool,
     /// Whether a notification that failed is sent again.
     pub notified_again: bool,
 }
@@ -42,6 +44,7 @@ const STANDARD: Restrictions = Restrictions {
     signed_requests: false,
     binding_message: false,
     sender_constraint: false,
+    access_token_in_form: true,
     notified_again: true,
 };
 
@@ -53,6 +56,7 @@ const FAPI_CIBA: Restrictions = Restrictions {
     signed_requests: true,
     binding_message: true,
     sender_constraint: true,
+    access_token_in_form: false,
     notified_again: false,
 };
 

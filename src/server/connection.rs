@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
 use hyper::{
     body::{Body, Incoming},
     server::conn::{http1, http2},
@@ -118,6 +118,7 @@ where
         let under_way = activity.begin();
         let peer = forwarded::peer(&peer, request.headers(), &settings.trusted_proxies);
         request.extensions_mut().insert(peer);
+        leave_buffer(&mut request);
         let answer = service.call(request);
         async move {
             let answer = answer.await;
@@ -144,6 +145,19 @@ where
             .max_buf_size(READ_AHEAD)
             .serve_connection(stream, service);
         drive(pin!(connection), activity, settings, stop).await
+    }
+}
+
+/// Address and header values are parts of hyper's read buffer, which cannot be used again while one of them lives. A request
+/// may be held for long (long polling), and then one buffer of 8 KiB for each would be in memory for nothing.
+fn leave_buffer(request: &mut Request<Incoming>) {
+    for value in request.headers_mut().values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+    if let Ok(uri) = Uri::try_from(request.uri().to_string()) {
+        *request.uri_mut() = uri;
     }
 }
 

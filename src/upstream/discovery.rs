@@ -20,11 +20,12 @@ use openidconnect::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
 use super::{Fault, caller::Caller};
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, jose::ForeignKeys};
 
 const FRESH: Duration = Duration::from_secs(10 * 60);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -61,8 +62,16 @@ impl AdditionalProviderMetadata for More {}
 /// What the provider says about itself.
 pub(super) struct Provider {
     pub metadata: Metadata,
-    pub keys: CoreJsonWebKeySet,
+    pub keys: Keys,
     fetched: Timestamp,
+}
+
+/// The provider's keys, as those who verify with them want them.
+pub(super) struct Keys {
+    /// For a sign-in.
+    pub for_sign_in: CoreJsonWebKeySet,
+    /// For whatever else it signed.
+    pub for_hints: ForeignKeys,
 }
 
 pub(super) struct Discovery {
@@ -172,16 +181,22 @@ impl Discovery {
         Ok(())
     }
 
-    async fn fetch_keys(&self, metadata: &Metadata) -> Result<CoreJsonWebKeySet, Fault> {
-        let keys: Result<CoreJsonWebKeySet, Fault> = match self.caller.document(metadata.jwks_uri().url().clone()).await
-        {
-            Ok(keys) if CoreJsonWebKeySet::keys(&keys).is_empty() => {
-                Err(Fault::new("it holds no key that is understood"))
-            }
-            other => other,
-        };
-        let keys = keys.map_err(|fault| fault.of("key set"));
+    async fn fetch_keys(&self, metadata: &Metadata) -> Result<Keys, Fault> {
+        let document = self.caller.document(metadata.jwks_uri().url().clone()).await;
+        let keys = document.and_then(|document: Value| Keys::of(&document)).map_err(|fault| fault.of("key set"));
         self.caller.tell("keys", &keys);
         keys
+    }
+}
+
+impl Keys {
+    fn of(document: &Value) -> Result<Self, Fault> {
+        let not_understood = |error: serde_json::Error| Fault::new(error.to_string());
+        let for_sign_in = CoreJsonWebKeySet::deserialize(document).map_err(not_understood)?;
+        if for_sign_in.keys().is_empty() {
+            return Err(Fault::new("it holds no key that is understood"));
+        }
+        let for_hints = ForeignKeys::parse(document.to_string().as_bytes()).map_err(not_understood)?;
+        Ok(Self { for_sign_in, for_hints })
     }
 }

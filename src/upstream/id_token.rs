@@ -47,10 +47,11 @@ impl Upstream {
         let client_id = ClientId::new(self.settings.client_id.clone());
         // Without the client secret no token with a symmetric algorithm can pass.
         let time = date(now.minus(LEEWAY));
-        let verifier = CoreIdTokenVerifier::new_public_client(client_id, self.issuer_url()?, provider.keys.clone())
-            .set_allowed_algs(allowed(&provider.metadata))
-            .set_time_fn(move || time)
-            .set_other_audience_verifier_fn(|_| true); // judged with `azp` below
+        let verifier =
+            CoreIdTokenVerifier::new_public_client(client_id, self.issuer_url()?, provider.keys.for_sign_in.clone())
+                .set_allowed_algs(allowed(&provider.metadata))
+                .set_time_fn(move || time)
+                .set_other_audience_verifier_fn(|_| true); // judged with `azp` below
         Ok(id_token.claims(&verifier, &Nonce::new(begun.nonce.clone())).cloned())
     }
 

@@ -11,6 +11,7 @@ mod claims;
 mod discovery;
 mod exchange;
 mod finish;
+mod hint;
 mod id_token;
 pub mod lookup;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use url::Url;
 
 pub use begin::{Begun, Prompt, Secrets, Wish};
 pub use finish::{Returned, SignInFault};
+pub use hint::NotItsToken;
 pub use lookup::{Found, Lookups};
 
 use crate::{
@@ -113,6 +115,11 @@ impl Upstream {
     /// As configured, which is byte for byte what the provider states.
     pub fn issuer(&self) -> &str {
         &self.settings.issuer
+    }
+
+    /// As whom the gateway is registered there.
+    pub fn client_id(&self) -> &str {
+        &self.settings.client_id
     }
 
     /// Fetches metadata and keys ahead of the first sign-in. Nothing depends on it: a failure is an event, and the first

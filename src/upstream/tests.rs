@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{
-    Begun, Prompt, Returned, Secrets, SignInFault, Upstream, Wish,
+    Begun, NotItsToken, Prompt, Returned, Secrets, SignInFault, Upstream, Wish,
     caller::Caller,
     stub::{NOW, Reply, Seen, Stub, caller, impatient},
 };
@@ -657,4 +657,29 @@ async fn warming_up_fails_in_silence() {
     world.upstream.warm_up().await;
     assert_eq!(world.stub.count(DISCOVERY), 1);
     assert_eq!(world.upstream.display_name(), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn what_the_provider_signed_is_known_without_a_sign_in() {
+    let world = World::new().await;
+    let claims = json!({"iss": "x", "exp": 1});
+    let verified = async |key: &SigningKey| {
+        let token = jose::sign(key, &claims).unwrap();
+        let jws = jose::Jws::parse(&token).unwrap();
+        world.upstream.verify_hint(&jws).await.map(|claims| claims.into_map().len()).map_err(|fault| fault.to_string())
+    };
+    assert_eq!(verified(&ES256).await, Ok(2), "whatever it says");
+    let unknown = verified(&NEW).await.unwrap_err();
+    assert!(unknown.contains("no key"), "{unknown}");
+    world.bend(|does| does.publishes = vec![&*ES256, &*NEW]);
+    assert!(verified(&NEW).await.is_err(), "asked a moment ago");
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(verified(&NEW).await, Ok(2), "T-H7 a new key");
+    assert_eq!(world.stub.count("/jwks"), 3);
+
+    let world = World::new().await;
+    world.bend(|does| does.replies = HashMap::from([(DISCOVERY, Reply::Json(503, json!({})))]));
+    let token = jose::sign(&ES256, &claims).unwrap();
+    let fault = world.upstream.verify_hint(&jose::Jws::parse(&token).unwrap()).await.unwrap_err();
+    assert!(matches!(fault, NotItsToken::Unavailable(_)), "I10: {fault}");
 }

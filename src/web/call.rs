@@ -5,15 +5,16 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 
 use crate::{
     client_auth::{AuthenticatedClient, Credentials},
     clock::Timestamp,
     gateway::{Gateway, LiveRealm},
     oauth::{Error, Params},
-    peer::Peer,
-    realm::Style,
+    peer::{Peer, Presented},
+    realm::{Endpoint, Style},
+    token::Sender,
 };
 
 /// The largest body, in bytes.
@@ -37,6 +38,7 @@ const OAUTH_PARAMETERS: &[&str] = &[
     "id_token_hint",
     "login_hint",
     "login_hint_token",
+    "post_logout_redirect_uri",
     "refresh_token",
     "request",
     "request_uri",
@@ -52,6 +54,7 @@ pub(super) struct Call {
     pub(super) gateway: Arc<Gateway>,
     pub(super) live: Arc<LiveRealm>,
     pub(super) style: Style,
+    pub(super) method: Method,
     pub(super) handle: Option<String>,
     pub(super) query: String,
     pub(super) headers: HeaderMap,
@@ -93,8 +96,21 @@ impl Call {
         self.live.client_auth.authenticate(&credentials).await
     }
 
+    /// What shows who sends a request to this endpoint, besides client authentication.
+    pub(super) fn sender(&self, endpoint: Endpoint) -> Sender<'_> {
+        // what is no text is no proof
+        let proofs = self.headers.get_all("dpop").iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        let certificate = self.peer.as_ref().and_then(|peer| peer.certificate.as_ref()).map(Presented::leaf);
+        Sender { method: self.method.as_str(), endpoint, proofs, certificate }
+    }
+
+    /// Whether a parameter of this name stands in the query string.
+    pub(super) fn has_in_query(&self, name: &str) -> bool {
+        url::form_urlencoded::parse(self.query.as_bytes()).any(|(other, _)| other == name)
+    }
+
     /// With or without a charset parameter (it is UTF-8 anyway); and as a well-known page prints it.
-    fn is_form(&self) -> bool {
+    pub(super) fn is_form(&self) -> bool {
         self.media_type().is_some_and(|media_type| {
             media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
                 || media_type.eq_ignore_ascii_case("x-www-form-urlencoded")

@@ -13,18 +13,19 @@ use crate::{
     event::Event,
     keycloak,
     oauth::{Error, Params},
-    token::{self, GrantType},
+    realm::Endpoint,
+    token::{GrantType, presented},
 };
 
 /// `POST /{realm}/token`
 pub(super) async fn token(call: Call) -> Reply {
     match call.form() {
-        Ok(params) => token_request(&call, &params).await,
+        Ok(params) => token_request(&call, &params, Endpoint::Token).await,
         Err(error) => token_refused(&call, &error),
     }
 }
 
-async fn token_request(call: &Call, params: &Params) -> Reply {
+async fn token_request(call: &Call, params: &Params, endpoint: Endpoint) -> Reply {
     if let Err(error) = GrantType::of(params) {
         return token_refused(call, &error);
     }
@@ -32,13 +33,13 @@ async fn token_request(call: &Call, params: &Params) -> Reply {
         Ok(client) => client,
         Err(error) => return token_refused(call, &error),
     };
-    let (live, events) = (&call.live, &call.gateway.parts().events);
-    let result = token::token(&live.ciba, &live.issuer, events, &client, params, call.now).await;
+    let live = &call.live;
+    let result = live.tokens.token(&live.ciba, &client, params, &call.sender(endpoint), call.now).await;
     of_client(call, &client, result)
 }
 
 /// Before it is known who asks.
-fn token_refused(call: &Call, error: &Error) -> Reply {
+pub(super) fn token_refused(call: &Call, error: &Error) -> Reply {
     call.gateway.parts().events.tell(Event::TokenRefused { realm: &call.live.realm.name, client: None, error });
     refusal(call, error)
 }
@@ -46,7 +47,9 @@ fn token_refused(call: &Call, error: &Error) -> Reply {
 /// `POST /{realm}/bc-authorize`; with a `grant_type` it is a token request, since a widely read page prints it so.
 pub(super) async fn bc_authorize(call: Call) -> Reply {
     let params = match call.form() {
-        Ok(params) if params.get("grant_type").is_some() => return token_request(&call, &params).await,
+        Ok(params) if params.get("grant_type").is_some() => {
+            return token_request(&call, &params, Endpoint::BackchannelAuthentication).await;
+        }
         Ok(params) => params,
         Err(error) => return request_refused(&call, &error),
     };
@@ -80,7 +83,7 @@ pub(super) async fn callback(call: Call) -> Reply {
         if call.media_type().is_some_and(|media_type| !media_type.eq_ignore_ascii_case("application/json")) {
             return Err(Error::invalid_request("The content type must be application/json"));
         }
-        let bearer = token::userinfo::bearer(authorization).ok();
+        let bearer = presented::bearer(authorization);
         let body = call.body.as_ref().map_err(Clone::clone)?;
         live.ciba.callback(bearer, body, call.now).await
     };
@@ -89,19 +92,6 @@ pub(super) async fn callback(call: Call) -> Reply {
             let response = private_json_text(StatusCode::OK, keycloak::callback::ACCEPTED);
             Reply::ok(response).of_client(client)
         }
-        Err(error) => refusal(&call, &error),
-    }
-}
-
-/// `GET` and `POST /{realm}/userinfo`
-pub(super) async fn userinfo(call: Call) -> Reply {
-    let live = &call.live;
-    let result = async {
-        let authorization = call.authorization()?;
-        token::userinfo::userinfo(&live.realm, &live.issuer, authorization, call.now).await
-    };
-    match result.await {
-        Ok((client, claims)) => Reply::ok(private_json(StatusCode::OK, &claims)).of_client(client),
         Err(error) => refusal(&call, &error),
     }
 }
@@ -116,7 +106,7 @@ pub(super) async fn discovery(call: Call) -> Reply {
     Reply::ok(public_json(call.live.discovery(call.style)))
 }
 
-fn of_client<T: Serialize>(call: &Call, client: &AuthenticatedClient, result: Result<T, Error>) -> Reply {
+pub(super) fn of_client<T: Serialize>(call: &Call, client: &AuthenticatedClient, result: Result<T, Error>) -> Reply {
     match result {
         Ok(value) => Reply::ok(private_json(StatusCode::OK, &value)),
         Err(error) => refusal(call, &error),
@@ -124,8 +114,13 @@ fn of_client<T: Serialize>(call: &Call, client: &AuthenticatedClient, result: Re
     .of_client(&*client.client_id)
 }
 
-fn refusal(call: &Call, error: &Error) -> Reply {
-    reply::error(error, Some(&call.live.realm.name))
+pub(super) fn refusal(call: &Call, error: &Error) -> Reply {
+    reply::error(error, Some(&call.live.realm))
+}
+
+/// `GET` and `POST /{realm}/authorize`: there is no front channel, whatever is sent.
+pub(super) async fn authorize(call: Call) -> Reply {
+    answered(call.live.approval.no_authorization(call.now))
 }
 
 /// `GET /{realm}/approvals`
@@ -197,16 +192,16 @@ fn asset((content_type, bytes): (&'static str, &'static [u8])) -> Reply {
 }
 
 /// A browser's call: query, form and cookies, parsed.
-struct Browser {
-    query: Params,
-    form: Params,
+pub(super) struct Browser {
+    pub(super) query: Params,
+    pub(super) form: Params,
     cookies: String,
     /// The answer's status where query or form could not be read.
-    unreadable: Option<u16>,
+    pub(super) unreadable: Option<u16>,
 }
 
 impl Browser {
-    fn of(call: &Call, has_form: bool) -> Self {
+    pub(super) fn of(call: &Call, has_form: bool) -> Self {
         let cookies = cookies(&call.headers);
         let form = if has_form { call.form() } else { Ok(Params::default()) };
         match Params::parse(call.query.as_bytes()).and_then(|query| Ok((query, form?))) {
@@ -217,7 +212,7 @@ impl Browser {
         }
     }
 
-    fn visit<'a>(&'a self, call: &'a Call) -> Visit<'a> {
+    pub(super) fn visit<'a>(&'a self, call: &'a Call) -> Visit<'a> {
         Visit {
             now: call.now,
             query: &self.query,
@@ -236,7 +231,7 @@ fn cookies(headers: &HeaderMap) -> String {
 }
 
 /// A page or redirect with the headers that all of them carry.
-fn answered(answer: Answer) -> Reply {
+pub(super) fn answered(answer: Answer) -> Reply {
     let (status, body, location, cookies, outcome, cause) = match answer {
         Answer::Page { status, html, cookies, outcome, cause } => (status, html, None, cookies, outcome, cause),
         Answer::Redirect { location, cookies } => (303, String::new(), Some(location), cookies, "ok", None),

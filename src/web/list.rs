@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use http::Method;
 
-use super::{call::Call, endpoints, path::Template, reply::Reply};
+use super::{call::Call, endpoints, path::Template, reply::Reply, tokens};
 use crate::realm::{Endpoint, Style};
 
 pub(super) type Serving = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -27,8 +27,14 @@ pub(super) fn list() -> Vec<Route> {
     both(&Method::POST, Endpoint::Token, |call| Box::pin(endpoints::token(call)));
     both(&Method::POST, Endpoint::BackchannelAuthentication, |call| Box::pin(endpoints::bc_authorize(call)));
     both(&Method::POST, Endpoint::Callback, |call| Box::pin(endpoints::callback(call)));
-    both(&Method::GET, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
-    both(&Method::POST, Endpoint::Userinfo, |call| Box::pin(endpoints::userinfo(call)));
+    both(&Method::GET, Endpoint::Userinfo, |call| Box::pin(tokens::userinfo(call)));
+    both(&Method::POST, Endpoint::Userinfo, |call| Box::pin(tokens::userinfo(call)));
+    both(&Method::POST, Endpoint::Introspection, |call| Box::pin(tokens::introspect(call)));
+    both(&Method::POST, Endpoint::Revocation, |call| Box::pin(tokens::revoke(call)));
+    both(&Method::POST, Endpoint::Logout, |call| Box::pin(tokens::logout(call)));
+    both(&Method::GET, Endpoint::Logout, |call| Box::pin(tokens::logout_page(call)));
+    both(&Method::GET, Endpoint::Authorization, |call| Box::pin(endpoints::authorize(call)));
+    both(&Method::POST, Endpoint::Authorization, |call| Box::pin(endpoints::authorize(call)));
     both(&Method::GET, Endpoint::Jwks, |call| Box::pin(endpoints::jwks(call)));
     both(&Method::GET, Endpoint::Discovery, |call| Box::pin(endpoints::discovery(call)));
     for style in [Style::Short, Style::Keycloak] {

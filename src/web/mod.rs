@@ -10,6 +10,7 @@ pub mod management;
 mod path;
 mod reply;
 mod routes;
+mod tokens;
 
 pub use reply::Response;
 pub use routes::{Routes, Settings, routes, service};

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::oauth::{Code, Error, error::Challenge};
+use crate::{
+    oauth::{Code, Error, error::Challenge},
+    realm::Realm,
+};
 
 pub type Response = warp::reply::Response;
 
@@ -72,28 +75,52 @@ struct Body<'a> {
     error_description: &'a str,
 }
 
+/// Nothing but a status: what was asked for is done.
+pub(super) fn done(status: StatusCode) -> Response {
+    let mut response = Response::new(Bytes::new().into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// An error in the one shape: `error`, `error_description` and nothing else (RFC 6749 5.2, CIBA Core 13).
-pub(super) fn error(error: &Error, realm: Option<&str>) -> Reply {
+pub(super) fn error(error: &Error, realm: Option<&Realm>) -> Reply {
     let code = error.code().as_str();
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = Body { error: code, error_description: error.description() };
     let mut response = private_json(status, &body);
     let headers = response.headers_mut();
     let challenge = error.challenge().or_else(|| (status == StatusCode::UNAUTHORIZED).then_some(Challenge::Basic));
-    let realm = realm.unwrap_or("realmgate");
-    let challenge = challenge.map(|challenge| match challenge {
-        Challenge::Basic => format!(r#"Basic realm="{realm}""#),
-        Challenge::Bearer => format!(r#"Bearer realm="{realm}""#),
-        Challenge::BearerError => {
-            let scope = if error.code() == Code::InsufficientScope { r#", scope="openid""# } else { "" };
-            format!(r#"Bearer realm="{realm}", error="{code}", error_description="{}"{scope}"#, error.description())
+    for challenge in challenge.map(|challenge| challenges(challenge, error, realm)).unwrap_or_default() {
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            headers.append(header::WWW_AUTHENTICATE, challenge);
         }
-    });
-    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Reply { response, client: None, outcome: code, cause: error.cause().map(str::to_owned) }
+}
+
+/// The lines of `WWW-Authenticate` (RFC 9110 11.6.1).
+fn challenges(challenge: Challenge, error: &Error, realm: Option<&Realm>) -> Vec<String> {
+    let name = realm.map_or("realmgate", |realm| &realm.name);
+    let described = || {
+        let scope = if error.code() == Code::InsufficientScope { r#", scope="openid""# } else { "" };
+        format!(r#"error="{}", error_description="{}"{scope}"#, error.code().as_str(), error.description())
+    };
+    let algs = || {
+        let algorithms = realm.map_or(&[][..], |realm| realm.profile.restrictions().client_algorithms);
+        let algorithms: Vec<_> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+        format!(r#"algs="{}""#, algorithms.join(" "))
+    };
+    match challenge {
+        Challenge::Basic => vec![format!(r#"Basic realm="{name}""#)],
+        Challenge::Bearer => vec![format!(r#"Bearer realm="{name}""#)],
+        Challenge::BearerError => vec![format!(r#"Bearer realm="{name}", {}"#, described())],
+        Challenge::AccessToken => {
+            vec![format!(r#"Bearer realm="{name}""#), format!(r#"DPoP realm="{name}", {}"#, algs())]
+        }
+        Challenge::DpopError => vec![format!(r#"DPoP realm="{name}", {}, {}"#, described(), algs())],
+    }
 }

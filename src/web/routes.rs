@@ -128,8 +128,8 @@ async fn serve(
             let body = call::read(body).await;
             let now = shared.gateway.parts().clock.now();
             let handle = matched.handle;
-            let call =
-                Call { gateway: Arc::clone(&shared.gateway), live, style, handle, query, headers, body, peer, now };
+            let (gateway, method) = (Arc::clone(&shared.gateway), method.clone());
+            let call = Call { gateway, live, style, method, handle, query, headers, body, peer, now };
             (route.serve)(call).await
         }
     };

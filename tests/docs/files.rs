@@ -1,5 +1,6 @@
 //! The files in the pages pass `realmgate check`. A TOML block without a name is part of a realm file; what it needs besides
-//! is added. A named realm file is checked with the `config.toml` that the page shows before it, if any.
+//! is added. A named realm file is checked with the `config.toml` that the page shows before it, if any. Certificates that a file
+//! names are made by the commands that the page shows for them, where these can run.
 
 use crate::{
     SECRET, are_there,
@@ -18,7 +19,6 @@ fn they_pass_the_check() {
             let (name, text) = match block.file.as_deref() {
                 Some("config.toml") => {
                     config = Some(&block.text);
-                    certificate(&folder, &page.blocks[..at]);
                     ("realms/acme.toml", completed(""))
                 }
                 Some(name) => (name, block.text.clone()),
@@ -28,6 +28,7 @@ fn they_pass_the_check() {
             if let Some(config) = config {
                 folder.write("config.toml", config);
             }
+            certificates(&folder, &page.blocks[..at]);
             let variables = text.split("env = \"").skip(1).filter_map(|rest| Some((rest.split_once('"')?.0, SECRET)));
             println!("{}", block.place);
             exits(&folder.program(&["check"]).envs(variables).output().unwrap(), 0);
@@ -48,14 +49,24 @@ pub(crate) fn completed(part: &str) -> String {
     missing.fold(part.to_owned(), |text, (header, keys)| format!("{text}\n{header}\n{keys}\n"))
 }
 
-/// The certificate and key that a `[tls]` section names: by the command that the page shows for it, where that can run.
-fn certificate(folder: &Folder, before: &[Block]) {
-    let command = before.iter().find(|block| block.language == "sh" && block.text.contains("openssl req"));
-    if let Some(command) = command.filter(|_| are_there(&["bash", "openssl"])) {
-        exits(&run(folder, &command.text), 0);
-    } else {
-        let certified = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-        folder.write("tls/server.pem", &certified.cert.pem());
-        folder.write("tls/server.key", &certified.signing_key.serialize_pem());
+/// What `[tls]` and `[mtls]` name: by the page's commands; what these have not made, or cannot, by others.
+fn certificates(folder: &Folder, before: &[Block]) {
+    if are_there(&["bash", "openssl"]) {
+        let makes = |block: &&Block| block.language == "sh" && block.text.contains("openssl req");
+        for command in before.iter().filter(makes) {
+            exits(&run(folder, &command.text), 0);
+        }
+    }
+    let is_missing = |name: &str| !folder.path().join(name).exists();
+    if is_missing("tls/server.pem") {
+        let server = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+        folder.write("tls/server.pem", &server.cert.pem());
+        folder.write("tls/server.key", &server.signing_key.serialize_pem());
+    }
+    if is_missing("realms/mtls/ca.pem") {
+        let mut authority = rcgen::CertificateParams::default();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = authority.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        folder.write("realms/mtls/ca.pem", &authority.pem());
     }
 }

@@ -71,6 +71,36 @@ async fn the_receivers_are_told_and_the_device_service_decides() {
     assert_eq!(send(forged.header("webhook-signature", "v1,AAAA").body("{}")).await.status, 401, "a forged one");
 }
 
+#[tokio::test]
+async fn the_client_is_notified() {
+    if !are_there(&["python3"]) {
+        return;
+    }
+    for mode in ["ping", "push"] {
+        let [port, told_port, device_port] = [(); 3].map(|()| free_port());
+        let mut device = Running::start("device.py", &[("9101", device_port), ("8080", port)]);
+        device.0.stdin.take().unwrap().write_all(b"y\n").unwrap();
+        let folder = Folder::new("");
+        let page = pages().into_iter().find(|page| page.name == "docs/notifications.md").unwrap();
+        let shown = page.blocks.iter().find(|block| block.file.as_deref() == Some("realms/acme.toml")).unwrap();
+        let client = &shown.text[shown.text.find("[[clients]]").unwrap()..];
+        assert!(client.contains("\"ping\"") && client.contains("9102"));
+        let client = client.replace("\"ping\"", &format!("\"{mode}\"")).replace("9102", &told_port.to_string());
+        let channel = format!("[[channels]]\nkind = \"keycloak\"\nurl = \"http://127.0.0.1:{device_port}/channel\"\n");
+        folder.write("realms/acme.toml", &completed(&format!("{client}{channel}[tokens]\nsigning_alg = \"ES256\"\n")));
+        let config = page.blocks.iter().find(|block| block.file.as_deref() == Some("config.toml")).unwrap();
+        let listen = format!("listen = \"127.0.0.1:{port}\"\npublic_url = \"http://localhost:{port}\"\n");
+        folder.write("config.toml", &format!("{listen}{}", config.text));
+        let _gateway = folder.serve();
+        let mut notified = Running::start("notified.py", &[("9102", told_port), ("8080", port)]);
+        let mut lines = notified.lines(2);
+        lines.sort_unstable(); // a quick decision overtakes the answer to the request
+        assert_eq!(lines, ["approved openid profile", "asked"], "{mode}");
+        let forged = http().post(format!("http://127.0.0.1:{told_port}/told").parse().unwrap());
+        assert_eq!(send(forged.header("authorization", "Bearer x").body("{}")).await.status, 401, "a forged one");
+    }
+}
+
 /// A sample that runs until the test ends.
 struct Running(Child);
 
@@ -93,9 +123,18 @@ impl Running {
 
     /// The first line that it prints; it is waited for.
     fn line(&mut self) -> String {
+        self.lines(1).remove(0)
+    }
+
+    /// The first lines that it prints; they are waited for.
+    fn lines(&mut self, count: usize) -> Vec<String> {
         let (printed, (tell, told)) = (self.0.stdout.take().unwrap(), mpsc::channel());
-        thread::spawn(move || tell.send(BufReader::new(printed).lines().next()));
-        told.recv_timeout(Duration::from_secs(10)).unwrap().unwrap().unwrap()
+        thread::spawn(move || {
+            for line in BufReader::new(printed).lines().take(count) {
+                let _ = tell.send(line.unwrap());
+            }
+        });
+        (0..count).map(|_| told.recv_timeout(Duration::from_secs(10)).unwrap()).collect()
     }
 }
 

@@ -54,6 +54,8 @@ impl Browser {
         ];
         let mut capabilities = Capabilities::new();
         capabilities.insert("goog:chromeOptions".to_owned(), json!({ "args": arguments }));
+        // a gateway with TLS has a certificate that was made for the test
+        capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
         let session = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{}", driver.port))

@@ -19,20 +19,32 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_realmgate");
 /// `config.toml` and realm files in a folder that goes away with this.
 pub(crate) struct Files {
     folder: TempDir,
-    port: u16,
+    /// The gateway's public URL.
+    url: String,
 }
 
 impl Files {
     pub(crate) fn write(realms: &[(&str, &str)]) -> Self {
-        let files = Self { folder: TempDir::new().unwrap(), port: free_port() };
+        Self::write_with("", realms)
+    }
+
+    /// With more of `config.toml`. A gateway with a `[tls]` section is at an https address.
+    pub(crate) fn write_with(config: &str, realms: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let scheme = if config.contains("[tls]") { "https" } else { "http" };
         // another host name than Keycloak's: the two are different sites for the browser's cookies, as in real life
-        let config = format!("listen = \"127.0.0.1:{0}\"\npublic_url = \"http://localhost:{0}\"\n", files.port);
-        fs::write(files.config(), config).unwrap();
-        fs::create_dir(files.folder.path().join("realms")).unwrap();
+        let files = Self { folder: TempDir::new().unwrap(), url: format!("{scheme}://localhost:{port}") };
+        files.add("config.toml", &format!("listen = \"127.0.0.1:{port}\"\npublic_url = \"{}\"\n{config}", files.url));
         for (name, text) in realms {
-            fs::write(files.folder.path().join(format!("realms/{name}.toml")), text).unwrap();
+            files.add(&format!("realms/{name}.toml"), text);
         }
         files
+    }
+
+    pub(crate) fn add(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -51,16 +63,20 @@ pub(crate) struct Gateway {
     output: Arc<Mutex<String>>,
     /// Its public URL.
     pub(crate) url: String,
-    _files: Option<Files>,
+    files: Option<Files>,
 }
 
 impl Gateway {
     /// `realmgate serve` with one realm.
     pub(crate) fn serve(realm: &str, text: &str) -> Self {
-        let files = Files::write(&[(realm, text)]);
+        Self::serve_files(Files::write(&[(realm, text)]))
+    }
+
+    /// `realmgate serve` with these files.
+    pub(crate) fn serve_files(files: Files) -> Self {
         let mut command = Command::new(PROGRAM);
         command.arg("serve").arg("--config").arg(files.config());
-        Self::start(command, format!("http://localhost:{}", files.port), Some(files))
+        Self::start(command, files.url.clone(), Some(files))
     }
 
     /// `realmgate demo` on a free port.
@@ -77,7 +93,7 @@ impl Gateway {
         let output = Arc::new(Mutex::new(String::new()));
         collect(process.stdout.take().unwrap(), &output);
         collect(process.stderr.take().unwrap(), &output);
-        let mut gateway = Self { process, output, url, _files: files };
+        let mut gateway = Self { process, output, url, files };
         for _ in 0..600 {
             if gateway.output().contains("listening") {
                 return gateway;
@@ -92,6 +108,12 @@ impl Gateway {
 
     pub(crate) fn issuer(&self, realm: &str) -> String {
         format!("{}/{realm}", self.url)
+    }
+
+    /// Where one of its files is.
+    pub(crate) fn path(&self, name: &str) -> String {
+        let files = self.files.as_ref().expect("the demo has no files");
+        files.folder.path().join(name).into_os_string().into_string().unwrap()
     }
 
     /// What it has printed until now.

@@ -1,23 +1,28 @@
 //! End to end with real parts: the built program as it is shipped, a real Keycloak as upstream, a real browser.
 //!
-//! Harness: [`keycloak`], [`browser`], [`gateway`], [`client`], [`receiver`], [`realm`]. `tests/setup` installs what they
-//! need; a part that is missing fails the tests that need it and never skips them. Pages are photographed into
-//! `target/screenshots/`.
+//! Harness: [`keycloak`], [`browser`], [`gateway`], [`client`], [`receiver`], [`realm`]; for clients with stock libraries
+//! [`world`], [`program`], [`credentials`]. `tests/setup` installs what they need; a part that is missing fails the tests
+//! that need it and never skips them. Pages are photographed into `target/screenshots/`.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod browser;
 mod client;
+mod credentials;
 mod gateway;
 mod keycloak;
+mod program;
 mod realm;
 mod receiver;
+mod world;
 
 mod approve;
+mod authlib;
 mod cli;
 mod demo;
 mod expired;
 mod harness;
 mod keycloak_down;
+mod nimbus;
 mod profile_page;
 mod wrong_person;
 

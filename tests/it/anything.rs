@@ -67,6 +67,8 @@ const NAMES: &[&str] = &[
     "authorization_details",
     "client_notification_token",
     "token",
+    "token_type_hint",
+    "access_token",
     "shown",
     "decision",
     "color",
@@ -104,6 +106,8 @@ const VALUES: &[&str] = &[
     "",
     " ",
     "a.b.c",
+    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJ0aWxsIiwic3ViIjoidGlsbCJ9.AAAA",
     "=&;",
     "+",
     "\r\nx: y",
@@ -153,7 +157,9 @@ fn path(dice: &mut Dice, known: &[(&str, String)]) -> String {
     if dice.one_in(4) {
         let query = ["?", "?scope=openid", "?sign-in=start", "?sign-in=again", "?a=1&a=2", "?%zz", "?code=c&state=s"];
         path += dice.of(&query);
-        path += &escaped(&dice.bytes(20));
+        if dice.one_in(2) {
+            path += &escaped(&dice.bytes(20));
+        }
     }
     // what is no URI never comes this far
     let is_one = path.starts_with('/') && path.parse::<http::Uri>().is_ok();
@@ -181,7 +187,8 @@ async fn send(world: &World, dice: &mut Dice, known: &[(&str, String)]) -> (Stri
         headers.push(("content-type", dice.of(&types).into()));
     }
     let till = basic("till", "till secret: a+b%20c");
-    let authorizations = [till.as_str(), "Basic", "Basic !", "Bearer x", "Bearer a.b.c", "Bearer", "Digest x"];
+    let authorizations =
+        [till.as_str(), "Basic", "Basic !", "Bearer x", "Bearer a.b.c", "Bearer", "Digest x", "DPoP a.b.c"];
     for _ in 0..dice.below(3) / 2 + usize::from(dice.one_in(30)) {
         headers.push(("authorization", dice.of(&authorizations).into()));
     }
@@ -192,6 +199,9 @@ async fn send(world: &World, dice: &mut Dice, known: &[(&str, String)]) -> (Stri
             let value = dice.bytes(60).into_iter().map(|byte| if byte == 127 || byte < 32 { b' ' } else { byte });
             headers.push((name, value.collect()));
         }
+    }
+    for _ in 0..dice.below(3) / 2 + usize::from(dice.one_in(30)) {
+        headers.push(("dpop", dice.of(&["", "x", "a.b.c", "e30.e30.e30", "e30.e30.e30.e30.e30"]).into()));
     }
     let body = body(dice);
     let answer = world.send_bytes(&method, &path, &headers, body).await;
@@ -219,7 +229,8 @@ async fn anything_is_answered_and_refused_in_the_one_shape() {
             continue;
         }
         if answer.header("content-type") == Some("text/html; charset=utf-8") {
-            assert!(path.contains("/approvals") || path.contains("/sign-"), "a page where none belongs: {what}");
+            let pages = ["/approvals", "/sign-", "/logout", "/auth"];
+            assert!(pages.iter().any(|page| path.contains(page)), "a page where none belongs: {what}");
             assert!(answer.header("content-security-policy").is_some(), "{what}");
             continue;
         }

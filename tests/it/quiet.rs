@@ -7,11 +7,13 @@ use std::{
 };
 
 use http::Method;
+use realmgate::ciba::decide::Decision;
 use serde_json::{Value, json};
 use tracing::{Dispatch, subscriber::DefaultGuard};
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 use crate::{
+    app::{App, TOKEN},
     browser::{Browser, as_pairs, world},
     receiver::Receiver,
     world::{Build, World, basic, encode},
@@ -195,7 +197,15 @@ async fn everything_happens(world: &World, hook: &mut Receiver, device: &mut Rec
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
     let refreshed = world.as_till("/master/token", &refresh).await.json();
     canaries.add_tokens(&refreshed);
+    let token = [("token", refreshed["access_token"].as_str().unwrap())];
+    assert_eq!(world.as_till("/master/introspect", &token).await.json()["active"], true);
+    assert_eq!(world.as_post("/master/revoke", &token).await.brief(), "400 invalid_grant", "another client's");
+    let proofs = [("authorization", "DPoP in-a-header"), ("dpop", "in-a-header")];
+    assert_eq!(world.send("GET", "/master/userinfo", &proofs, "").await.status, 401);
     assert_eq!(world.as_till("/master/token", &refresh).await.brief(), "400 invalid_grant", "replayed");
+    let id_token = encode(&[("id_token_hint", tokens["id_token"].as_str().unwrap()), ("state", "in-a-query")]);
+    assert_eq!(world.get(&format!("/master/logout?{id_token}")).await.status, 200);
+    assert_eq!(world.get("/master/logout?id_token_hint=in-a-query").await.status, 400);
 
     // by the device service
     let asked = world.as_till("/master/bc-authorize", &ask).await.json();
@@ -260,6 +270,38 @@ async fn no_secret_no_hint_and_no_message_is_in_a_log_line_or_an_audit_record() 
     canaries.in_none_of("the metrics", &world.gateway.parts().events.metrics(&world.gateway.pending().await));
 }
 
+/// Pings and pushes that arrive and that do not.
+#[tokio::test]
+async fn no_token_that_a_client_is_sent_is_in_a_log_line_or_an_audit_record() {
+    let log = Log::default();
+    let _logging = log.start();
+    for mode in ["ping", "push"] {
+        for (status, result) in [(204, "ok"), (500, "fault"), (401, "fault"), (302, "fault")] {
+            let mut app = App::new(mode, status).await;
+            let mut canaries = known();
+            canaries.add("notification token", TOKEN);
+            canaries.add("client secret", "app-secret-0123456789");
+            let id = app.ask().await;
+            canaries.add("auth_req_id", &id);
+            app.world.decides("alice-sub", Decision::Approve).await;
+            canaries.add_tokens(&app.receiver.next().await.json());
+            canaries.add_tokens(&app.poll(&id).await.json());
+            app.ended_as_time_passes(mode, result).await;
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            let lines = log.text();
+            assert!(lines.contains("/hook") || lines.contains(" TRACE "), "the log is kept");
+            canaries.in_none_of("the log", &lines);
+            for record in app.world.audited() {
+                canaries.in_none_of("the audit", &record.to_string());
+            }
+            canaries.in_none_of("the metrics", &app.world.gateway.parts().events.metrics(&[]));
+        }
+    }
+    for expected in ["The client was told", "The client was not told", "told of its request again", "gave no tokens"] {
+        assert!(log.text().contains(expected), "{expected}");
+    }
+}
+
 #[tokio::test]
 async fn each_request_decision_redemption_and_refusal_is_on_record() {
     let (world, mut hook, mut device) = every_way().await;
@@ -285,6 +327,7 @@ async fn each_request_decision_redemption_and_refusal_is_on_record() {
     {"client":"till","realm":"master","scope":"openid profile email","sid":"...","sub":"alice-sub","type":"redemption"}
     {"client":"till","error":"invalid_grant","realm":"master","type":"redemption_refused"}
     {"client":"till","realm":"master","scope":"openid profile email","sid":"...","sub":"alice-sub","type":"refresh"}
+    {"client":"till","realm":"master","sid":"...","sub":"alice-sub","type":"authorization_ended","via":"replay"}
     {"client":"till","error":"invalid_grant","realm":"master","type":"token_refused"}
     {"client":"till","realm":"master","scope":"openid profile email","sub":"alice-sub","type":"request"}
     {"client":"till","error":"unreadable","realm":"master","type":"decision_refused","via":"device_service"}

@@ -69,10 +69,27 @@ impl Signer {
         self.compact(&header, &claims)
     }
 
+    /// A JWT with the usual header.
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        self.jwt(&json!({}), claims)
+    }
+
     /// The same of texts that need not be JSON.
     pub(crate) fn compact(&self, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = crypto::sign(message.as_bytes(), &self.key, self.algorithm).unwrap();
         format!("{message}.{signature}")
     }
+}
+
+/// The value with members over its own; `null` takes one away.
+pub(crate) fn over(mut value: Value, patch: &Value) -> Value {
+    for (name, member) in patch.as_object().unwrap() {
+        if member.is_null() {
+            value.as_object_mut().unwrap().remove(name);
+        } else {
+            value[name] = member.clone();
+        }
+    }
+    value
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Full};
 use realmgate::{
+    authorization::Authorization,
     ciba::decide::Decision,
     clock::{Clock, Timestamp},
     config,
@@ -21,6 +22,7 @@ use realmgate::{
     http::{Http, Outbound},
     jose::RemoteKeys,
     keys::folder::StateFolder,
+    oauth::AuthorizationDetails,
     outbox::{self, Outbox},
     peer::Peer,
     random::Random,
@@ -29,7 +31,7 @@ use realmgate::{
         user::{Claims, Identity},
     },
     secret::{Digest, Sealer},
-    store::Group,
+    store::{Change, Group, Table},
     web::{self, Routes},
 };
 use serde_json::Value;
@@ -118,6 +120,8 @@ pub(crate) struct Build {
     pub(crate) public: &'static str,
     pub(crate) clock: Clock,
     pub(crate) outbox: outbox::Limits,
+    /// Where clients' addresses may lead besides public ones.
+    pub(crate) private_networks: &'static [&'static str],
 }
 
 impl Default for Build {
@@ -127,6 +131,7 @@ impl Default for Build {
             public: PUBLIC,
             clock: Clock::manual(Timestamp::from_seconds(1_800_000_000)),
             outbox: outbox::Limits::default(),
+            private_networks: &["127.0.0.0/8"],
         }
     }
 }
@@ -171,13 +176,12 @@ impl World {
     }
 
     pub(crate) async fn of(realms: &[(&str, &str)], build: Build) -> Self {
-        let Build { settings, public, clock, outbox } = build;
+        let Build { settings, public, clock, outbox, private_networks } = build;
         let state = tempfile::tempdir().unwrap();
         let random = Random::system();
         let (records, audit) = sync_channel(10_000);
         let events = Events::new(Audit::Queue(records), clock.clone());
-        // what clients register may be a server of a test
-        let private_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let private_networks = private_networks.iter().map(|network| network.parse().unwrap()).collect();
         let http = Http::new(&Outbound { private_networks, ..Outbound::default() }).unwrap();
         let folder = StateFolder::open(&state.path().join("state"), random.clone()).unwrap();
         let sealing_key = folder.sealing_key().unwrap();
@@ -327,6 +331,45 @@ impl World {
     /// `till` polls.
     pub(crate) async fn poll(&self, auth_req_id: &str) -> Answer {
         self.as_till("/master/token", &[("grant_type", CIBA), ("auth_req_id", auth_req_id)]).await
+    }
+
+    /// `till` asks `alice`, who approves; the tokens.
+    pub(crate) async fn tokens_of_alice(&self) -> Value {
+        let id = self.ask_alice().await;
+        self.decides("alice-sub", Decision::Approve).await;
+        let answer = self.poll(&id).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// The same of `bob`.
+    pub(crate) async fn tokens_of_bob(&self) -> Value {
+        let id = self.ask_bob().await;
+        self.decides("bob-sub", Decision::Approve).await;
+        self.poll(&id).await.json()
+    }
+
+    /// Puts `authorization_details` into a redeemed grant of `master`.
+    pub(crate) async fn give_details(&self, sid: &str, details: Value) {
+        let key = Table::<Authorization>::key("master", sid);
+        let details: AuthorizationDetails = serde_json::from_value(details).unwrap();
+        let give = |authorization: Option<&Authorization>| {
+            let authorization = authorization.unwrap().clone();
+            Change::Put(Authorization { authorization_details: details.clone(), ..authorization }, ())
+        };
+        self.gateway.parts().tables.authorizations.change(key, give).await.unwrap();
+    }
+
+    /// `till` refreshes.
+    pub(crate) async fn refresh(&self, token: &Value) -> Answer {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token.as_str().unwrap())];
+        self.as_till("/master/token", &form).await
+    }
+
+    /// Userinfo with this token as a bearer's.
+    pub(crate) async fn userinfo(&self, token: &Value) -> Answer {
+        let bearer = format!("Bearer {}", token.as_str().unwrap());
+        self.send("GET", "/master/userinfo", &[("authorization", &bearer)], "").await
     }
 
     /// The person signs in now and decides their one pending request.

@@ -54,6 +54,22 @@ async fn a_silent_connection_does_not_delay_the_stop() {
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
 
+/// FAPI 1.0 Part 1 6.2.1.
+#[tokio::test]
+async fn userinfo_says_when_it_answered() {
+    let folder = Folder::new("");
+    let running = folder.serve();
+    let mut connection = TcpStream::connect(&running.address).await.unwrap();
+    connection.write_all(b"GET /master/userinfo HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let head = answer.to_ascii_lowercase();
+    for header in ["date", "x-fapi-interaction-id"] {
+        assert_eq!(head.matches(&format!("\r\n{header}: ")).count(), 1, "{header}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_busy_port_is_named() {
     let running_folder = Folder::new("");

@@ -398,3 +398,52 @@ async fn deciding_keeps_the_session_alive() {
     browser.now = after(1_700);
     assert!(browser.get("/acme/approvals").await.html().contains("Sign in to see"));
 }
+
+#[tokio::test]
+async fn d10_what_is_approved_beyond_scopes_is_what_was_shown() {
+    let world = World::new();
+    let asked = details("Acme Books");
+    let grant = AuthenticationRequest { authorization_details: asked.clone(), ..request(&handle('v')) };
+    world.ask(grant.clone()).await;
+    let mut browser = Browser::of(&world, alice()).await;
+    let page = browser.get(&path('v')).await;
+
+    // the operator words it otherwise meanwhile
+    let reworded = Realm { authorization_details_types: types("Send money to {creditor}"), ..realm("acme") };
+    let after = world.beside(reworded);
+    let mut later = Browser { world: &after, jar: browser.jar.clone(), ..Browser::new(&after) };
+    let answer = submit(&mut later, 'v', &form(&page, "approve")).await;
+    assert_eq!(answer.status(), 409, "another sentence");
+    assert!(answer.html().contains("Send money to ") && answer.html().contains("Something has changed"));
+
+    // the record is another: the page looks the same, since `true` and "yes" do
+    let mut items = serde_json::to_value(&asked).unwrap();
+    items[0]["urgent"] = "yes".into();
+    let other = AuthenticationRequest { authorization_details: serde_json::from_value(items).unwrap(), ..grant };
+    let key = Table::<Grant>::key("acme", &handle('v'));
+    let changed = Grant::new(other, Duration::from_secs(5));
+    world.grants.change(key, |_| Change::Put(changed.clone(), ())).await.unwrap();
+    assert_eq!(submit(&mut browser, 'v', &form(&page, "approve")).await.status(), 409, "another value");
+    assert_eq!(world.grant(&handle('v')).await.state, State::Pending);
+
+    let page = browser.get(&path('v')).await;
+    submit(&mut browser, 'v', &form(&page, "approve")).await;
+    assert!(world.grant(&handle('v')).await.approval().is_some());
+}
+
+#[tokio::test]
+async fn a_type_that_the_client_may_not_ask_for_any_more_is_withdrawn() {
+    let world = World::new();
+    world.ask(AuthenticationRequest { authorization_details: details("Acme Books"), ..request(&handle('v')) }).await;
+    let mut browser = Browser::of(&world, alice()).await;
+    let page = browser.get(&path('v')).await;
+    let mut without = realm("acme");
+    let till = Client { authorization_details_types: Vec::new(), ..client("till", None) };
+    without.clients.insert("till".into(), Arc::new(till));
+    let after = world.beside(without);
+    let mut later = Browser { world: &after, jar: browser.jar.clone(), ..Browser::new(&after) };
+    assert!(later.get("/acme/approvals").await.html().contains("Nothing is waiting"));
+    assert!(!later.get(&path('v')).await.html().contains("Acme Books"));
+    submit(&mut later, 'v', &form(&page, "approve")).await;
+    assert_eq!(world.grant(&handle('v')).await.state, State::Pending);
+}

@@ -23,7 +23,7 @@ use crate::{
     event::Audit,
     oauth::{AuthorizationDetails, Params, Scope},
     realm::{
-        self, Addresses, Client, SignIn,
+        self, Addresses, Client, DetailsType, SignIn,
         client::GrantTypes,
         user::{Claims, Identity, SamePerson, User},
     },
@@ -67,6 +67,7 @@ fn client(id: &str, name: Option<&str>) -> Client {
         client_name: name.map(Into::into),
         grant_types: GrantTypes { ciba: true, refresh_token: true },
         scope: Scope::parse("openid profile email accounts:read").unwrap(),
+        authorization_details_types: vec!["payment_initiation".into(), "account_information".into()],
         ..realm::client::tests::client()
     }
 }
@@ -76,9 +77,35 @@ pub(super) fn realm(name: &str) -> Realm {
         issuer: format!("https://approve.example.org/{name}"),
         addresses: Addresses::new("https://approve.example.org", name),
         clients: HashMap::from([("till".to_owned(), Arc::new(client("till", Some("Corner Shop Till"))))]),
+        authorization_details_types: types("Pay {amount.value} {amount.currency} to {creditor}"),
         scope_texts: HashMap::from([("accounts:read".to_owned(), "see the balance of your accounts".to_owned())]),
         ..realm::tests::realm(name)
     }
+}
+
+/// The realm's types of `authorization_details`: a payment with this sentence, and one without any.
+fn types(sentence: &str) -> HashMap<String, Arc<DetailsType>> {
+    let kind = |name: &str, sentence: Option<&str>| {
+        let sentence = sentence.map(Into::into);
+        (name.to_owned(), Arc::new(DetailsType { name: name.into(), sentence, members: vec![], required: vec![] }))
+    };
+    HashMap::from([kind("payment_initiation", Some(sentence)), kind("account_information", None)])
+}
+
+/// A payment of all members, and an item of the type without a sentence.
+fn details(creditor: &str) -> AuthorizationDetails {
+    let items = json!([
+        {
+            "type": "payment_initiation",
+            "amount": {"value": "378.45", "currency": "USD"},
+            "creditor": creditor,
+            "remittanceInformation": "Invoice 4711, June",
+            "debtor": {"iban": "DE02 1001 0010 0006 8201 01"},
+            "urgent": true,
+        },
+        {"type": "account_information", "actions": ["list accounts", "read balances"], "valid_until": null},
+    ]);
+    serde_json::from_value(items).unwrap()
 }
 
 fn request(handle: &str) -> AuthenticationRequest {

@@ -85,6 +85,11 @@ async fn gallery(realm: &dyn Fn() -> Realm) -> Vec<(&'static str, Answer)> {
     pages.push(("trouble", world.approval.trouble(&visit, &Trouble::Store(Unavailable("canary".into())))));
     pages.push(("bad-request", world.approval.bad_request(&visit, 400)));
     pages.push(("decide", decide));
+    let rich = World::of(realm());
+    let mut browser = Browser::of(&rich, alice()).await;
+    rich.ask(AuthenticationRequest { authorization_details: details("Acme Books"), ..request(&handle('y')) }).await;
+    pages.push(("decide-details", browser.get(&format!("/acme/approvals/{}", handle('y'))).await));
+    pages.push(("inbox-details", browser.get("/acme/approvals").await));
     pages
 }
 
@@ -158,7 +163,17 @@ async fn nothing_that_others_wrote_becomes_markup() {
         realm.clients.insert("till".into(), Arc::new(client("till", Some(text))));
         realm.scope_texts.insert("accounts:read".into(), text.into());
         let world = World::of(realm);
-        world.ask(AuthenticationRequest { binding_message: Some(text.into()), ..request(&handle('v')) }).await;
+        let item = json!([{
+            "type": "payment_initiation", "amount": {"value": text, "currency": text}, "creditor": text, "note": [text],
+            (text): text,
+        }]);
+        world
+            .ask(AuthenticationRequest {
+                binding_message: Some(text.into()),
+                authorization_details: serde_json::from_value(item).unwrap(),
+                ..request(&handle('v'))
+            })
+            .await;
         let mut browser = Browser::of(&world, person("1", text, &format!("{text} "))).await;
         let v = format!("/acme/approvals/{}", handle('v'));
         let page = browser.get(&v).await;

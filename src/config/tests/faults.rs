@@ -415,6 +415,13 @@ fn table_of_types_and_issuers() {
         (format!("{kind}members = {{ amount = \"object\", creditor = \"string\" }}\nrequired = [\"amount\"]"), None),
         (format!("{kind}members = {{ amount = \"money\" }}"), Some("members and their kinds")),
         (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"x\"]"), Some("not among `members`")),
+        (format!("{kind}members = {{ amount = \"object\" }}\nrequired = [\"identifier\"]"), None),
+        (
+            format!("{kind}members = {{ amount = \"object\" }}\nsentence = \"Pay {{amuont.value}}\""),
+            Some("`amuont` stands in it"),
+        ),
+        (format!("{kind}members = {{ identifier = \"number\" }}"), Some("RFC 9396 2.2")),
+        (format!("{kind}members = {{ identifier = \"string\" }}"), None),
         (format!("{kind}{kind}"), Some("described before")),
         ("[[authorization_details_types]]\nsentence = \"x\"".to_owned(), Some("it is missing")),
         (format!("{issuer}jwks_uri = \"https://hints.example.com/jwks\""), None),

@@ -35,7 +35,7 @@ fn defaults_of_a_short_file() {
     assert_eq!(client.scope.to_string(), "openid");
     assert!(!client.backchannel_user_code_parameter);
     assert_eq!(client.max_age(), Duration::from_secs(900));
-    assert!(warnings(&realm, false).is_empty());
+    assert!(warnings(&realm).is_empty());
 }
 
 /// Every key that is supported, once.
@@ -184,10 +184,10 @@ fn table_of_warnings() {
         ("[[clients]]\nclient_id = \"till\"\nclient_secret = \"a secret of the till\"\n", "", "it has no clients"),
     ];
     for (from, to, expected) in table {
-        let warnings = warnings(&sound(&bent(from, to)), false);
+        let warnings = warnings(&sound(&bent(from, to)));
         assert_eq!(warnings.len(), 1, "{to}: {warnings:#?}");
         assert!(warnings[0].contains(expected), "{to}: {warnings:#?}");
     }
-    let loopback = warnings(&sound(&bent("https://login.example.com", "http://127.0.0.1:8081")), false);
+    let loopback = warnings(&sound(&bent("https://login.example.com", "http://127.0.0.1:8081")));
     assert!(loopback.is_empty(), "{loopback:#?}");
 }

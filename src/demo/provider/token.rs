@@ -13,7 +13,7 @@ use crate::{
     demo::{call::Call, people::Person, reply},
     jose,
     keys::Algorithm,
-    oauth::{Code, Error, Params, Scope, params::decode, response::TokenResponse},
+    oauth::{AuthorizationDetails, Code, Error, Params, Scope, params::decode, response::TokenResponse},
     secret::{Digest, Secret},
 };
 
@@ -64,6 +64,7 @@ impl Provider {
             refresh_token: None,
             id_token: Some(id_token),
             scope: code.scope.to_string(),
+            authorization_details: AuthorizationDetails::default(),
         }))
     }
 

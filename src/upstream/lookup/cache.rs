@@ -43,9 +43,19 @@ impl Cached {
     }
 
     pub(super) async fn find(&self, hint: &str) -> Result<Found, Fault> {
-        self.known(&self.found, Digest::of(hint.as_bytes()), async {
+        let key = Digest::of_parts(&[b"hint ", hint.as_bytes()]);
+        self.user(key, self.keycloak.find(hint, &mut Steps::none())).await
+    }
+
+    pub(super) async fn find_by_sub(&self, sub: &str) -> Result<Found, Fault> {
+        let key = Digest::of_parts(&[b"sub ", sub.as_bytes()]);
+        self.user(key, self.keycloak.find_by_sub(sub)).await
+    }
+
+    async fn user(&self, key: Digest, ask: impl Future<Output = Result<Found, Fault>> + Send) -> Result<Found, Fault> {
+        self.known(&self.found, key, async {
             let now = self.caller.clock.now();
-            let found = self.keycloak.find(hint, &mut Steps::none()).await;
+            let found = ask.await;
             self.caller.tell("lookup", &found);
             let answer = found?;
             let Found::User(user) = &answer else { return Ok(Known { answer, until: now.plus(FOR_NOBODY) }) };

@@ -81,24 +81,39 @@ impl Keycloak {
         if !users.is_empty() {
             return Ok(Found::Ambiguous);
         }
-        Ok(if user.enabled { Found::User(Arc::new(user.into_user(&self.iss))) } else { Found::Disabled })
+        Ok(self.found(user))
+    }
+
+    pub(super) async fn find_by_sub(&self, sub: &str) -> Result<Found, Fault> {
+        Ok(self.user(sub).await?.map_or(Found::Nobody, |user| self.found(user)))
     }
 
     pub(super) async fn status(&self, identity: &Identity) -> Result<Status, Fault> {
         if identity.iss != self.iss {
             return Ok(Status::Gone);
         }
-        let url = self.users(Some(&identity.sub))?;
-        let answer = self.get(&url, &mut Steps::none()).await?;
+        Ok(match self.user(&identity.sub).await? {
+            None => Status::Gone,
+            Some(user) if user.enabled => Status::Active,
+            Some(_) => Status::Disabled,
+        })
+    }
+
+    fn found(&self, user: Representation) -> Found {
+        if user.enabled { Found::User(Arc::new(user.into_user(&self.iss))) } else { Found::Disabled }
+    }
+
+    /// The user of this id.
+    async fn user(&self, id: &str) -> Result<Option<Representation>, Fault> {
+        if matches!(id, "." | "..") {
+            return Ok(None); // no segment of a path
+        }
+        let answer = self.get(&self.users(Some(id))?, &mut Steps::none()).await?;
         if is_no_such_user(&answer) {
-            return Ok(Status::Gone);
+            return Ok(None);
         }
         let user: Representation = read(answer)?;
-        match user.enabled {
-            _ if user.id != identity.sub => Err(Fault::new("users: the answer is about another user")),
-            true => Ok(Status::Active),
-            false => Ok(Status::Disabled),
-        }
+        if *user.id == *id { Ok(Some(user)) } else { Err(Fault::new("users: the answer is about another user")) }
     }
 
     async fn search(&self, by: &str, hint: &str, steps: &mut Steps) -> Result<Vec<Representation>, Fault> {

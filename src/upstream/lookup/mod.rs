@@ -94,6 +94,23 @@ impl Lookups {
         Ok(Found::Nobody)
     }
 
+    /// The user whom this realm's tokens name by this `sub`, which is the upstream's for every kind of lookup. As known as
+    /// [`Lookups::find`] knows it.
+    pub async fn find_by_sub(&self, sub: &str) -> Result<Found, Fault> {
+        check(sub)?;
+        for kind in &self.kinds {
+            let found = match kind {
+                Kind::Static(users) => users.find_by_sub(sub),
+                Kind::Keycloak(cached) => Box::pin(cached.find_by_sub(sub)).await?,
+                Kind::SignIn(matching) => matching.find_by_sub(sub),
+            };
+            if !matches!(found, Found::Nobody) {
+                return Ok(found);
+            }
+        }
+        Ok(Found::Nobody)
+    }
+
     /// Whether the user, as [`Lookups::find`] gave it, may sign in; as known at most 60 seconds ago.
     pub async fn status(&self, user: &User) -> Result<Status, Fault> {
         let SamePerson::Identity(identity) = &user.same_person else { return Ok(Status::Untracked) };

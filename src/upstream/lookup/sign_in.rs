@@ -36,6 +36,16 @@ impl BySignIn {
         Found::User(Arc::new(User { sub: None, same_person, claims, user_code: None }))
     }
 
+    /// Whoever signs in with this `sub`. Where people belong to the realm by the domain of their address, a `sub` says nothing
+    /// of that, and names nobody.
+    pub(super) fn find_by_sub(&self, sub: &str) -> Found {
+        if let HintMatch::Email { .. } = self.matching {
+            return Found::Nobody;
+        }
+        let same_person = SamePerson::Sub { iss: self.iss.clone(), sub: sub.into() };
+        Found::User(Arc::new(User { sub: None, same_person, claims: Claims::default(), user_code: None }))
+    }
+
     pub(super) fn in_words(&self, found: &Found) -> String {
         let claim = match self.matching {
             HintMatch::Sub => "sub",
@@ -60,6 +70,18 @@ fn listed(hint: &str, domains: &[String]) -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn by_sub() {
+        let by = |matching| match BySignIn::new("https://op.example", matching).find_by_sub("Az1") {
+            Found::User(user) => Some(user.same_person.clone()),
+            _ => None,
+        };
+        let sub = SamePerson::Sub { iss: "https://op.example".into(), sub: "Az1".into() };
+        assert_eq!(by(HintMatch::Sub), Some(sub.clone()));
+        assert_eq!(by(HintMatch::PreferredUsername), Some(sub));
+        assert_eq!(by(HintMatch::Email { domains: vec!["x.example".into()] }), None);
+    }
 
     #[test]
     fn what_must_match() {

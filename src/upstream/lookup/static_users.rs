@@ -63,6 +63,14 @@ impl StaticUsers {
             ([at], [same]) if at == same => *at,
             _ => return Found::Ambiguous,
         };
+        self.at(at)
+    }
+
+    pub(super) fn find_by_sub(&self, sub: &str) -> Found {
+        self.by_sub.get(sub).map_or(Found::Nobody, |at| self.at(*at))
+    }
+
+    fn at(&self, at: usize) -> Found {
         match self.users.get(at) {
             Some((user, true)) => Found::User(Arc::clone(user)),
             Some((_, false)) => Found::Disabled,
@@ -129,6 +137,15 @@ mod tests {
                 Found::Disabled => "disabled".into(),
             };
             assert_eq!(found, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn by_sub() {
+        for (sub, expected) in
+            [("2", "one user"), ("4", "one user, who is disabled"), ("bob", "nobody"), ("", "nobody")]
+        {
+            assert_eq!(users().find_by_sub(sub).in_words(), expected, "{sub}");
         }
     }
 

@@ -98,6 +98,10 @@ impl World {
         line(&self.lookups.find(hint).await)
     }
 
+    async fn find_by_sub(&self, sub: &str) -> String {
+        line(&self.lookups.find_by_sub(sub).await)
+    }
+
     /// The status of a user of that id.
     async fn status(&self, sub: &str) -> Result<Status, Fault> {
         let same_person = SamePerson::Identity(Identity { iss: ISS.into(), sub: sub.into() });
@@ -377,6 +381,46 @@ async fn answers_are_kept_for_a_short_time() {
         world.find(hint).await;
         assert_eq!(world.asked(), asked + 1, "{hint}");
     }
+}
+
+#[tokio::test]
+async fn by_sub() {
+    let world = World::new().await;
+    let Ok(Found::User(user)) = world.lookups.find_by_sub(ALICE).await else { panic!("alice") };
+    let Ok(Found::User(same)) = world.lookups.find("alice").await else { panic!("alice") };
+    assert_eq!(user, same);
+    let long = "x".repeat(256);
+    let table = [
+        ("4", "one user, who is disabled"),
+        ("alice", "nobody"),
+        (".", "nobody"),
+        ("..", "nobody"),
+        ("../clients/x", "nobody"),
+        ("", "fault: a hint has 1 to 255 characters"),
+        (&long, "fault: a hint has 1 to 255 characters"),
+    ];
+    for (sub, expected) in table {
+        assert_eq!(world.find_by_sub(sub).await, expected, "{sub}");
+    }
+    let by_id = format!("{USERS}/{ALICE}");
+    assert_eq!(world.stub.count(&by_id), 1);
+    world.find_by_sub(ALICE).await;
+    assert_eq!(world.status(ALICE).await, Ok(Status::Active));
+    assert_eq!(world.stub.count(&by_id), 1, "kept for a minute, the status, too");
+    world.clock.advance(Duration::from_secs(60));
+    world.bend(|does| does.users_reply = Some(Reply::Json(404, json!({"error": "Realm not found."}))));
+    assert_eq!(world.find_by_sub(ALICE).await, "fault: users: unexpected status 404", "I10");
+
+    let by_name = || Lookup::SignIn { matching: HintMatch::PreferredUsername };
+    let world = World::with(caller, |realm, base| {
+        realm.lookups = vec![static_users("s", "sue"), keycloak(base), by_name()];
+    })
+    .await;
+    assert_eq!(world.find_by_sub("s").await, "s");
+    assert_eq!(world.find_by_sub("4").await, "one user, who is disabled");
+    let Ok(Found::User(user)) = world.lookups.find_by_sub("new").await else { panic!("sign-in") };
+    assert_eq!(user.same_person, SamePerson::Sub { iss: ISS.into(), sub: "new".into() });
+    assert_eq!(world.lookups.status(&user).await, Ok(Status::Untracked));
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! `client_secret_jwt` and `private_key_jwt`. Each row bends one thing of an assertion that is good.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use jsonwebtoken::Algorithm::{ES384, HS256, HS512, PS256, RS256};
-use realmgate::keys::Algorithm;
+use realmgate::{
+    keys::Algorithm,
+    store::{Record as _, Table, Used},
+};
 use serde_json::{Value, json};
 
 use super::{ENDPOINTS, Proof, expect};
@@ -319,12 +322,18 @@ async fn a30_an_assertion_counts_once_wherever_it_comes_again() {
         assert_eq!(proof.sent(&world, path, more).await.brief(), good, "{path}");
         expect(&world, path, || proof.clone(), "401 invalid_client").await;
     }
-    // until it has expired, what clocks differ included
-    let proof = maker.make(&world, |case| case.claims["exp"] = (case.now + 60).into());
+}
+
+#[tokio::test]
+async fn a30_an_assertion_is_remembered_as_long_as_it_would_be_accepted() {
+    let keys = Keys::new();
+    let world = keys.world().await;
+    let now = world.clock.now();
+    let proof = Maker::new(&keys).make(&world, |case| case.claims["exp"] = (case.now + 60).into());
     assert_eq!(proof.brief(&world).await, "400 invalid_grant");
-    world.advance(89);
-    world.gateway.parts().tables.tidy();
-    assert_eq!(proof.brief(&world).await, "401 invalid_client");
+    let used = &world.gateway.parts().tables.used;
+    let remembered = used.get(Table::<Used>::key("master", "assertion\0bank\0jti 1")).await.unwrap().unwrap();
+    assert_eq!(remembered.keep_until(), now.plus(Duration::from_secs(60 + 30)));
 }
 
 #[tokio::test]
@@ -388,9 +397,10 @@ async fn a19_fapi_takes_ps256_and_es256_alone() {
     );
     let world = World::of(&[("master", &realm)], Build::default()).await;
     let maker = Maker::new(&keys);
+    // a client that has proved who it is still needs a DPoP proof
     let table = [
-        ("PS256", keys.rsa.by(PS256), "400 invalid_grant"),
-        ("ES256", keys.p256.clone(), "400 invalid_grant"),
+        ("PS256", keys.rsa.by(PS256), "400 invalid_dpop_proof"),
+        ("ES256", keys.p256.clone(), "400 invalid_dpop_proof"),
         ("RS256", keys.rsa.clone(), "401 invalid_client"),
         ("EdDSA", keys.ed25519.clone(), "401 invalid_client"),
     ];

@@ -1,5 +1,6 @@
 //! docs/cases.md, client authentication: each row at each endpoint that clients authenticate at. One file for each method.
 
+mod any_bytes;
 mod assertions;
 mod attempts;
 mod certificates;
@@ -13,9 +14,9 @@ use realmgate::peer::{Peer, Presented};
 use crate::world::{Answer, CIBA, World, encode};
 
 /// What a request proves with who it comes from.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Proof {
-    authorization: Option<String>,
+    authorization: Option<Vec<u8>>,
     form: Vec<(&'static str, String)>,
     peer: Option<Peer>,
 }
@@ -23,7 +24,7 @@ struct Proof {
 /// Path, the rest of the form, the answer to a client that has proved who it is: one that leaves nothing behind.
 type Endpoint = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 
-const ENDPOINTS: [Endpoint; 4] = [
+const ENDPOINTS: [Endpoint; 10] = [
     ("/master/bc-authorize", &[("scope", "openid"), ("login_hint", "nobody")], "400 unknown_user_id"),
     ("/master/token", &[("grant_type", CIBA), ("auth_req_id", "unknown")], "400 invalid_grant"),
     (
@@ -36,6 +37,12 @@ const ENDPOINTS: [Endpoint; 4] = [
         &[("grant_type", CIBA), ("auth_req_id", "unknown")],
         "400 invalid_grant",
     ),
+    ("/master/introspect", &[("token", "unknown")], "200"),
+    ("/master/revoke", &[("token", "unknown")], "200"),
+    ("/master/logout", &[("refresh_token", "unknown")], "400 invalid_grant"),
+    ("/realms/master/protocol/openid-connect/token/introspect", &[("token", "unknown")], "200"),
+    ("/realms/master/protocol/openid-connect/revoke", &[("token", "unknown")], "200"),
+    ("/realms/master/protocol/openid-connect/logout", &[("refresh_token", "unknown")], "400 invalid_grant"),
 ];
 
 impl Proof {
@@ -45,7 +52,7 @@ impl Proof {
     }
 
     fn basic(authorization: impl Into<String>) -> Self {
-        Self { authorization: Some(authorization.into()), ..Self::default() }
+        Self { authorization: Some(authorization.into().into_bytes()), ..Self::default() }
     }
 
     fn and(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -65,7 +72,7 @@ impl Proof {
 
     async fn sent(&self, world: &World, path: &str, more: &[(&str, &str)]) -> Answer {
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded".into())];
-        headers.extend(self.authorization.clone().map(|value| ("authorization", value.into_bytes())));
+        headers.extend(self.authorization.clone().map(|value| ("authorization", value)));
         let own = self.form.iter().map(|(name, value)| (*name, value.as_str()));
         let form: Vec<_> = own.chain(more.iter().copied()).collect();
         world.send_as(self.peer.clone(), "POST", path, &headers, encode(&form).into_bytes()).await

@@ -171,6 +171,26 @@ async fn pushed_tokens_are_verified_and_shown() {
     );
 }
 
+/// The process ends with the run, and an answer that has not left by then never does.
+#[tokio::test]
+async fn a_run_ends_after_its_last_answer_has_left() {
+    let world = world().await;
+    let plan = world.plan_in(Delivery::Push);
+    let endpoint = RefCell::new(String::new());
+    let run = async {
+        let still = async |_| std::future::pending().await;
+        let ended = world.run_with(&plan, true, &still, std::future::pending()).await;
+        let address = endpoint.borrow().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        (ended.code, std::net::TcpStream::connect(address).is_err()) // at once: nothing else has a turn in between
+    };
+    let server = async {
+        world.asked.notified().await;
+        *endpoint.borrow_mut() = world.endpoint();
+        world.notify(&json!({"auth_req_id": "id-1", "error": "access_denied"})).await
+    };
+    assert_eq!(tokio::join!(run, server), ((3, true), 204));
+}
+
 #[tokio::test]
 async fn table_of_pushes() {
     type Bend = fn(&mut Value, &mut Value);
