@@ -11,7 +11,7 @@ use super::{
     fault::{Fault, Problem},
     mtls, policy, public_keys,
     table::{Source, Table},
-    text, ways,
+    text, warning, ways,
 };
 use crate::{
     keys::Algorithm,
@@ -97,11 +97,16 @@ fn realm(name: &str, root: Table<'_>, public_base: &str) -> Option<Realm> {
     let clients = clients(&root, &against);
     let login_hint_token_issuers = hint_token_issuers(&root);
     let scope_texts = root.table("scopes").map(scope_texts).unwrap_or_default();
+    let issuer = issuer.unwrap_or_else(|| format!("{public_base}/{name}"));
+    if profile.restrictions().https && warning::is_plain_and_remote(&issuer) {
+        let cause = "the realm's issuer is plain http on an address that is not loopback (profile `fapi-ciba`)";
+        root.fault("profile", Problem::new(cause, "write https:// in `public_url` or `issuer`"));
+    }
     root.finish();
 
     Some(Realm {
         name: name.into(),
-        issuer: issuer.unwrap_or_else(|| format!("{public_base}/{name}")),
+        issuer,
         addresses: Addresses::new(public_base, name),
         profile,
         strict_audience,

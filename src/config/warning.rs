@@ -63,6 +63,6 @@ pub fn warnings(realm: &Realm) -> Vec<String> {
     warnings
 }
 
-fn is_plain_and_remote(address: &str) -> bool {
+pub(super) fn is_plain_and_remote(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| url.scheme() == "http" && !text::is_loopback(&url))
 }

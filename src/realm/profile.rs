@@ -21,6 +21,8 @@ pub struct Restrictions {
     pub token_algorithms: &'static [Algorithm],
     /// What clients sign assertions, requests and proofs with.
     pub client_algorithms: &'static [JwsAlgorithm],
+    /// Whether the issuer must be https; loopback apart, where there is no network.
+    pub https: bool,
     /// Whether secrets prove who a client is.
     pub client_secrets: bool,
     pub push: bool,
@@ -39,6 +41,7 @@ pub struct Restrictions {
 const STANDARD: Restrictions = Restrictions {
     token_algorithms: &[Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA],
     client_algorithms: &JwsAlgorithm::ASYMMETRIC,
+    https: false,
     client_secrets: true,
     push: true,
     signed_requests: false,
@@ -51,6 +54,7 @@ const STANDARD: Restrictions = Restrictions {
 const FAPI_CIBA: Restrictions = Restrictions {
     token_algorithms: &[Algorithm::PS256, Algorithm::ES256],
     client_algorithms: &[JwsAlgorithm::PS256, JwsAlgorithm::ES256],
+    https: true,
     client_secrets: false,
     push: false,
     signed_requests: true,

@@ -18,6 +18,7 @@ mod world;
 mod approve;
 mod authlib;
 mod cli;
+mod cli_bank;
 mod demo;
 mod expired;
 mod harness;

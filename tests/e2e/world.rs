@@ -24,10 +24,16 @@ impl World {
     /// `client` is what stands in the client's table besides its names, and what follows it in the realm file. `config` is
     /// more of `config.toml`. Relative paths in both are those of `files`, in the realm file seen from `realms/`.
     pub(crate) async fn open(config: &str, client: &str, files: &[(&str, &str)]) -> Self {
+        Self::open_as("", config, client, files).await
+    }
+
+    /// The same; `top` is what the realm file begins with.
+    pub(crate) async fn open_as(top: &str, config: &str, client: &str, files: &[(&str, &str)]) -> Self {
         let hook = Receiver::start().await;
         let provider_address = format!("127.0.0.1:{}", free_port());
         let provider = Gateway::demo(&["--provider-listen", &provider_address]);
         let realm = realm(&format!("http://{provider_address}"), &hook.url("/hook"), client);
+        let realm = format!("{top}{realm}");
         let written = Files::write_with(config, &[(REALM, &realm)]);
         for (name, text) in files {
             written.add(name, text);
@@ -46,14 +52,20 @@ impl World {
 
     /// Alice opens the link of the next request, signs in, reads, and presses `Approve` or `Deny`.
     pub(crate) async fn decide(&mut self, button: &str) {
+        let browser = self.read().await;
+        browser.press(button).await;
+        browser.sees(if button == "Approve" { "You approved" } else { "You denied" }).await;
+    }
+
+    /// Alice opens the link of the next request, signs in and reads.
+    pub(crate) async fn read(&mut self) -> Browser {
         let link = self.hook.link(HOOK_SECRET).await;
         let browser = Browser::open().await;
         browser.goto(&link).await;
         browser.press("Continue to").await;
         browser.press("Alice").await;
         browser.sees("KX-42").await;
-        browser.press(button).await;
-        browser.sees(if button == "Approve" { "You approved" } else { "You denied" }).await;
+        browser
     }
 
     pub(crate) fn close(self) {

@@ -358,6 +358,7 @@ fn table_of_client_metadata() {
 /// A realm that contradicts its profile does not start.
 #[test]
 fn table_of_contradictions_of_fapi_ciba() {
+    const FAPI: &str = "profile = \"fapi-ciba\"";
     let key = r#"jwks = { keys = [{ kty = "EC", crv = "P-256", x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] }"#;
     let good = [
         "token_endpoint_auth_method = \"private_key_jwt\"",
@@ -365,7 +366,7 @@ fn table_of_contradictions_of_fapi_ciba() {
         "backchannel_authentication_request_signing_alg = \"ES256\"",
         "dpop_bound_access_tokens = true",
     ];
-    let realm = |client: &[&str]| bent(TOP, "profile = \"fapi-ciba\"").replacen(SECRET, &client.join("\n"), 1);
+    let realm = |client: &[&str]| bent(TOP, FAPI).replacen(SECRET, &client.join("\n"), 1);
     let sound_realm = sound(&realm(&good));
     assert_eq!(sound_realm.tokens.signing_alg, Algorithm::PS256);
     let without = |left_out: usize| {
@@ -391,6 +392,7 @@ fn table_of_contradictions_of_fapi_ciba() {
             "clients[0].backchannel_token_delivery_mode",
         ),
         (format!("{}[tokens]\nsigning_alg = \"RS256\"", with("")), "tokens.signing_alg"),
+        (realm(&good).replacen(FAPI, &format!("{FAPI}\nissuer = \"http://id.example.com\""), 1), "profile"),
     ];
     for (text, key) in table {
         let faults = faults(&text);
