@@ -47,7 +47,7 @@ pub enum Event<'a> {
     Notified { realm: &'a str, client: &'a str, mode: &'static str, fault: Option<&'a str> },
     /// An attempt to tell a client failed, and is made again.
     NotificationRetried { realm: &'a str, client: &'a str, mode: &'static str, fault: &'a str },
-    /// The tokens of an approved request could not be pushed; what was issued does not count any more.
+    /// An approved request of a push client could not be redeemed.
     PushFailed { realm: &'a str, client: &'a str, error: &'a oauth::Error },
     /// A request was answered.
     Answered(Answered<'a>),
@@ -79,6 +79,8 @@ pub enum Ended {
     IdTokenHint,
     /// A refresh token was used a second time.
     Replay,
+    /// Its client was to be sent the tokens, and did not get them.
+    NotDelivered,
 }
 
 /// One answered request, for the access log.
@@ -161,6 +163,7 @@ impl Ended {
             Self::Logout => "logout",
             Self::IdTokenHint => "id_token_hint",
             Self::Replay => "replay",
+            Self::NotDelivered => "not_delivered",
         }
     }
 }

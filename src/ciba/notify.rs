@@ -17,7 +17,7 @@ use crate::{
         redeem::By,
     },
     clock::{Clock, Timestamp},
-    event::Event,
+    event::{Ended, Event},
     oauth::{Code, Error, response::TokenResponse},
     outbox::{NotTaken, Outbox},
     random::NoRandomness,
@@ -98,11 +98,12 @@ impl Inner {
         match self.redeem(key, grant, notification, now).await {
             Ok((tokens, sid)) => {
                 if !self.messenger.push(grant, notification, &tokens).await {
-                    self.withdraw(grant, &sid).await;
+                    self.end(grant, &sid).await;
                 }
             }
             Err(error) => {
-                self.failed(grant, &error);
+                let (realm, client) = (&*grant.request.realm, &*grant.request.client_id);
+                self.redemption.events.tell(Event::PushFailed { realm, client, error: &error });
                 if let Err(fault) = self.close(key).await {
                     tracing::error!(%fault, "An approval that gave no tokens cannot be closed");
                 }
@@ -157,17 +158,19 @@ impl Inner {
     }
 
     /// Tokens that the client did not get must not count.
-    async fn withdraw(&self, grant: &Grant, sid: &str) {
-        let error = match self.redemption.issuer.end(sid, &grant.request.client_id).await {
-            Ok(_) => Error::server_error("the tokens could not be delivered and do not count any more"),
-            Err(fault) => fault.into(),
-        };
-        self.failed(grant, &error);
-    }
-
-    fn failed(&self, grant: &Grant, error: &Error) {
+    async fn end(&self, grant: &Grant, sid: &str) {
         let (realm, client) = (&*grant.request.realm, &*grant.request.client_id);
-        self.redemption.events.tell(Event::PushFailed { realm, client, error });
+        match self.redemption.issuer.end(sid, client).await {
+            Ok(Some(authorization)) => self.redemption.events.tell(Event::AuthorizationEnded {
+                realm,
+                client,
+                sub: &authorization.sub,
+                sid,
+                how: Ended::NotDelivered,
+            }),
+            Ok(None) => {}
+            Err(fault) => tracing::error!(%fault, "Tokens that could not be pushed cannot be revoked"),
+        }
     }
 }
 

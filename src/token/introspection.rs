@@ -73,9 +73,6 @@ fn of_access_token(token: AccessToken) -> Map<String, Value> {
     add("client_id", json!(token.authorization.client_id));
     add("token_type", json!(token.bound_to.token_type()));
     add("active", json!(true));
-    if !token.authorization.authorization_details.is_empty() {
-        add("authorization_details", json!(token.authorization.authorization_details));
-    }
     if let Some(name) = members.get("preferred_username").cloned() {
         members.insert("username".to_owned(), name);
     }

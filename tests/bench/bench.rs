@@ -2,13 +2,17 @@
 //! other one. What is measured and what limits it: docs/performance.md.
 #![forbid(unsafe_code)]
 
+mod assertion;
 mod control;
 mod flow;
+mod held;
 mod http1;
 mod load;
+mod ping;
 mod process;
 mod report;
 mod run;
+mod tokens;
 mod world;
 
 use std::process::ExitCode;

@@ -2,14 +2,16 @@
 //! nothing else: no client authentication, no lookup, no state machine, no policy, no log.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::StatusCode;
+use jsonwebtoken::{DecodingKey, crypto};
 use moka::{ops::compute::Op, sync::Cache};
 use realmgate::{
     clock::Clock,
@@ -23,6 +25,7 @@ use realmgate::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::oneshot;
 use url::Url;
 use warp::{Filter, Reply, filters::BoxedFilter, reply::Response};
 
@@ -46,6 +49,14 @@ const REPLY: &str = concat!(
     r#""a reply of two hundred bytes, which is what the replies of a token endpoint to a poll or to "#,
     r#"an authentication request have at the most. 01234567"}"#
 );
+/// What introspection says of an access token.
+const INTROSPECTION: &str = concat!(
+    r#"{"exp":1790000300,"iat":1790000000,"auth_time":1790000000,"jti":"8a8a2a6e-3e43-4f6c-9d7b-0a3d5cf3a6b1","#,
+    r#""iss":"http://127.0.0.1:28180/es256","aud":"http://127.0.0.1:28180/es256","sub":"user-1000","typ":"Bearer","#,
+    r#""azp":"bench","sid":"q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA","scope":"openid profile","#,
+    r#""preferred_username":"user-1000","client_id":"bench","token_type":"Bearer","active":true,"username":"user-1000"}"#
+);
+const USERINFO: &str = r#"{"sub":"user-1000","preferred_username":"user-1000"}"#;
 const LIFE: Duration = Duration::from_secs(120);
 
 /// What the whole flow remembers of a request.
@@ -59,6 +70,8 @@ struct Record {
 
 struct Flow {
     keys: KeySet,
+    /// The public key of `ES256.pem`, which clients sign with.
+    of_clients: DecodingKey,
     http: Http,
     device: Url,
 }
@@ -67,13 +80,17 @@ struct Control {
     random: Random,
     clock: Clock,
     records: Cache<String, Arc<Record>>,
+    /// Polls that are held, by their request.
+    held: Mutex<HashMap<String, oneshot::Sender<()>>>,
     flow: Option<Flow>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let flow = match (&args.keys, &args.device) {
         (Some(keys), Some(device)) => {
-            Some(Flow { keys: read_keys(keys)?, http: Http::new(&Outbound::default())?, device: device.clone() })
+            let keys = read_keys(keys)?;
+            let of_clients = DecodingKey::from_jwk(keys.for_algorithm(Algorithm::ES256)?.jwk())?;
+            Some(Flow { keys, of_clients, http: Http::new(&Outbound::default())?, device: device.clone() })
         }
         _ => None,
     };
@@ -81,6 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         random: Random::system(),
         clock: Clock::system(),
         records: Cache::builder().time_to_live(LIFE).build(),
+        held: Mutex::default(),
         flow,
     };
     control.random.identifier()?; // the first one may have to wait for a seed
@@ -91,6 +109,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         server::serve(listener, service, server::Settings::default(), std::future::pending()).await;
         Ok(())
     })
+}
+
+impl Control {
+    fn held(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<()>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn read_keys(folder: &Path) -> Result<KeySet> {
@@ -109,6 +133,13 @@ fn routes(control: Arc<Control>) -> BoxedFilter<(Response,)> {
     let body = || warp::post().and(warp::body::bytes()).and(with.clone());
     let ready = warp::path!("ready").map(|| json_reply("{}".to_owned()));
     let form = warp::path!("form").and(body()).map(|body: Bytes, _: Arc<Control>| answer(form(&body)));
+    let verify =
+        warp::path!("verify").and(body()).map(|body: Bytes, control: Arc<Control>| answer(verify(&control, &body)));
+    let introspect = warp::path!("introspect").and(body()).map(|body: Bytes, _| answer(introspect(&body)));
+    let userinfo = warp::path!("userinfo")
+        .and(warp::get())
+        .and(warp::header("authorization"))
+        .map(|authorization: String| answer(userinfo(&authorization)));
     let insert =
         warp::path!("insert").and(body()).map(|body: Bytes, control: Arc<Control>| answer(insert(&control, &body)));
     let authorize = warp::path!("flow-authorize")
@@ -121,7 +152,12 @@ fn routes(control: Arc<Control>) -> BoxedFilter<(Response,)> {
     let token = warp::path!("flow-token" / Algorithm)
         .and(body())
         .map(|algorithm, body: Bytes, control: Arc<Control>| answer(token(&control, algorithm, &body)));
-    ready.or(form).unify().or(insert).unify().or(authorize).unify().or(callback).unify().or(token).unify().boxed()
+    let hold = warp::path!("flow-hold" / Algorithm).and(body()).then(
+        |algorithm, body: Bytes, control: Arc<Control>| async move { answer(hold(&control, algorithm, &body).await) },
+    );
+    let simple =
+        ready.or(form).unify().or(verify).unify().or(introspect).unify().or(userinfo).unify().or(insert).unify();
+    simple.or(authorize).unify().or(callback).unify().or(token).unify().or(hold).unify().boxed()
 }
 
 fn answer(result: Result<String>) -> Response {
@@ -142,6 +178,26 @@ fn parse(body: &[u8]) -> Result<Params> {
 fn form(body: &[u8]) -> Result<String> {
     parse(body)?;
     Ok(REPLY.to_owned())
+}
+
+/// Parses, and verifies the client's signature.
+fn verify(control: &Control, body: &[u8]) -> Result<String> {
+    let flow = control.flow.as_ref().ok_or("no keys")?;
+    let params = parse(body)?;
+    let assertion = params.get("client_assertion").ok_or("no client_assertion")?;
+    let (message, signature) = assertion.rsplit_once('.').ok_or("no JWS")?;
+    let verified = crypto::verify(signature, message.as_bytes(), &flow.of_clients, jsonwebtoken::Algorithm::ES256)?;
+    if verified { Ok(REPLY.to_owned()) } else { Err("a wrong signature".into()) }
+}
+
+fn introspect(body: &[u8]) -> Result<String> {
+    parse(body)?.get("token").ok_or("no token")?;
+    Ok(INTROSPECTION.to_owned())
+}
+
+fn userinfo(authorization: &str) -> Result<String> {
+    authorization.strip_prefix("Bearer ").ok_or("no bearer")?;
+    Ok(USERINFO.to_owned())
 }
 
 /// Parses, draws 32 random bytes and keeps a record under them.
@@ -181,7 +237,7 @@ async fn authorize(control: &Control, body: &[u8]) -> Result<String> {
     Ok(acknowledgement(&id))
 }
 
-/// The device service's decision: parses JSON and updates the record.
+/// The device service's decision: parses JSON, updates the record and wakes the poll that waits for it.
 fn callback(control: &Control, authorization: &str, body: &[u8]) -> Result<String> {
     #[derive(Deserialize)]
     struct Decision {
@@ -195,7 +251,19 @@ fn callback(control: &Control, authorization: &str, body: &[u8]) -> Result<Strin
         found = true;
         Op::Put(Arc::new(Record { approved: decision.status == "SUCCEED", ..(*record).clone() }))
     });
+    if let Some(held) = control.held().remove(id) {
+        let _ = held.send(());
+    }
     if found { Ok("{}".to_owned()) } else { Err("unknown".into()) }
+}
+
+/// Waits for the decision, then does as [`token`].
+async fn hold(control: &Control, algorithm: Algorithm, body: &[u8]) -> Result<String> {
+    let (sender, decided) = oneshot::channel();
+    let auth_req_id = parse(body)?.get("auth_req_id").ok_or("no auth_req_id")?.to_owned();
+    control.held().insert(auth_req_id, sender);
+    decided.await?;
+    token(control, algorithm, body)
 }
 
 /// Takes the record out, once, and signs two tokens.

@@ -88,6 +88,17 @@ pub(crate) struct Target {
     pub(crate) token: String,
 }
 
+impl Target {
+    /// At the gateway.
+    pub(crate) fn of_realm(realm: &str) -> Self {
+        Self {
+            authorize: format!("/{realm}/bc-authorize"),
+            callback: format!("/{realm}/bc-authorize/callback"),
+            token: format!("/{realm}/token"),
+        }
+    }
+}
+
 pub(crate) struct Flow {
     connection: Connection,
     device: Arc<Device>,
@@ -120,26 +131,42 @@ impl Flow {
 
 impl Worker for Flow {
     async fn step(&mut self) -> Result<()> {
-        let bearer = self.device.expect(&self.user);
-        let auth_req_id = match self.connection.exchange(&self.request).await? {
-            (200, body) => world::auth_req_id(body)?,
-            (status, body) => return Err(wrong(status, body)),
-        };
-        let callback = post_json(&self.target.callback, &bearer.await?, r#"{"status":"SUCCEED"}"#);
-        match self.connection.exchange(&callback).await? {
-            (200, _) => {}
-            (status, body) => return Err(wrong(status, body)),
-        }
-        let token = post_form(&self.target.token, &world::token_form(&auth_req_id));
-        match self.connection.exchange(&token).await? {
-            (200, body) => check(body, &self.user),
+        let Self { connection, device, target, user, request } = self;
+        let (auth_req_id, bearer) = ask(connection, device, request, user).await?;
+        approve(connection, &target.callback, &bearer).await?;
+        let token = post_form(&target.token, &world::token_form(&auth_req_id));
+        match connection.exchange(&token).await? {
+            (200, body) => check(body, user).map(|_| ()),
             (status, body) => Err(wrong(status, body)),
         }
     }
 }
 
-/// Two JWTs, the ID token for this user.
-fn check(body: &[u8], user: &str) -> Result<()> {
+/// Sends an authentication request for this user: the accepted one, and the bearer that the device service was given.
+pub(crate) async fn ask(
+    connection: &mut Connection,
+    device: &Device,
+    request: &[u8],
+    user: &str,
+) -> Result<(String, String)> {
+    let bearer = device.expect(user);
+    let auth_req_id = match connection.exchange(request).await? {
+        (200, body) => world::auth_req_id(body)?,
+        (status, body) => return Err(wrong(status, body)),
+    };
+    Ok((auth_req_id, bearer.await?))
+}
+
+/// Calls back as the device service.
+pub(crate) async fn approve(connection: &mut Connection, callback: &str, bearer: &str) -> Result<()> {
+    match connection.exchange(&post_json(callback, bearer, r#"{"status":"SUCCEED"}"#)).await? {
+        (200, _) => Ok(()),
+        (status, body) => Err(wrong(status, body)),
+    }
+}
+
+/// Two JWTs, both for this user; the access token.
+pub(crate) fn check(body: &[u8], user: &str) -> Result<String> {
     #[derive(Deserialize)]
     struct Tokens<'a> {
         access_token: &'a str,
@@ -157,5 +184,5 @@ fn check(body: &[u8], user: &str) -> Result<()> {
             return Err("tokens for another user".into());
         }
     }
-    Ok(())
+    Ok(tokens.access_token.to_owned())
 }

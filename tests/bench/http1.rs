@@ -94,6 +94,11 @@ pub(crate) fn post_json(path: &str, bearer: &str, json: &str) -> Vec<u8> {
     post(path, &format!("authorization: Bearer {bearer}\r\ncontent-type: application/json\r\n"), json)
 }
 
+/// The bytes of a GET with a bearer token.
+pub(crate) fn get(path: &str, bearer: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {bearer}\r\n\r\n").into_bytes()
+}
+
 fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()

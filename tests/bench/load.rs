@@ -17,7 +17,7 @@ use tokio::{
 use super::{Result, http1::Connection, process::Server};
 
 /// Before counting begins.
-const WARM_UP: Duration = Duration::from_millis(500);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
 /// For one step; a server that hangs ends the bench.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -77,15 +77,19 @@ pub(crate) async fn measure<W: Worker>(workers: Vec<W>, server: &Server, seconds
     took.sort_unstable();
     let elapsed = (end - start).as_secs_f64();
     let (steps, cpu) = ((steps_after - steps_before) as f64, cpu_after - cpu_before);
-    let quantile =
-        |q: f64| took.get((took.len() as f64 * q) as usize).map_or(0.0, |took: &Duration| took.as_secs_f64() * 1e3);
     Ok(Round {
         per_second: steps / elapsed,
         cpu: cpu * 1e6 / steps,
         busy: cpu / elapsed,
-        p50: quantile(0.5),
-        p99: quantile(0.99),
+        p50: quantile(&took, 0.5),
+        p99: quantile(&took, 0.99),
     })
+}
+
+/// Of sorted times, in milliseconds.
+pub(crate) fn quantile(sorted: &[Duration], q: f64) -> f64 {
+    let at = (sorted.len() as f64 * q) as usize;
+    sorted.get(at.min(sorted.len().saturating_sub(1))).map_or(0.0, |took| took.as_secs_f64() * 1e3)
 }
 
 /// Sends prepared requests, one after the other, and checks each reply.
@@ -119,11 +123,45 @@ impl Worker for Repeat {
     async fn step(&mut self) -> Result<()> {
         let request = &self.requests[self.next % self.requests.len()];
         self.next += 1;
-        let (status, body) = self.connection.exchange(request).await?;
-        let (expected, text) = self.expected;
-        let found = body.windows(text.len()).any(|part| part == text.as_bytes());
-        if status == expected && found { Ok(()) } else { Err(wrong(status, body)) }
+        exchange(&mut self.connection, request, self.expected).await
     }
+}
+
+/// Sends each of its requests once, for what must not be sent again.
+pub(crate) struct Once {
+    connection: Connection,
+    requests: std::vec::IntoIter<Vec<u8>>,
+    expected: (u16, &'static str),
+}
+
+impl Once {
+    /// So many of them, which share the requests.
+    pub(crate) async fn workers(
+        server: &Server,
+        count: usize,
+        requests: impl IntoIterator<Item = Vec<u8>>,
+        expected: (u16, &'static str),
+    ) -> Result<Vec<Self>> {
+        let mut workers = Vec::new();
+        for share in shares(count, requests) {
+            let connection = Connection::open(server.address).await?;
+            workers.push(Self { connection, requests: share.into_iter(), expected });
+        }
+        Ok(workers)
+    }
+}
+
+impl Worker for Once {
+    async fn step(&mut self) -> Result<()> {
+        let request = self.requests.next().ok_or("too few requests were prepared")?;
+        exchange(&mut self.connection, &request, self.expected).await
+    }
+}
+
+async fn exchange(connection: &mut Connection, request: &[u8], (expected, text): (u16, &str)) -> Result<()> {
+    let (status, body) = connection.exchange(request).await?;
+    let found = body.windows(text.len()).any(|part| part == text.as_bytes());
+    if status == expected && found { Ok(()) } else { Err(wrong(status, body)) }
 }
 
 pub(crate) fn wrong(status: u16, body: &[u8]) -> super::BoxError {
@@ -136,12 +174,8 @@ pub(crate) async fn send_each(
     connections: usize,
     requests: impl IntoIterator<Item = Vec<u8>>,
 ) -> Result<Vec<String>> {
-    let mut shares = vec![Vec::new(); connections];
-    for (n, request) in requests.into_iter().enumerate() {
-        shares[n % connections].push(request);
-    }
     let mut running = JoinSet::<Result<Vec<String>>>::new();
-    for share in shares {
+    for share in shares(connections, requests) {
         let mut connection = Connection::open(server.address).await?;
         running.spawn(async move {
             let mut bodies = Vec::with_capacity(share.len());
@@ -159,4 +193,13 @@ pub(crate) async fn send_each(
         bodies.append(&mut share??);
     }
     Ok(bodies)
+}
+
+/// Deals them out.
+fn shares(count: usize, requests: impl IntoIterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
+    let mut shares = vec![Vec::new(); count];
+    for (n, request) in requests.into_iter().enumerate() {
+        shares[n % count].push(request);
+    }
+    shares
 }

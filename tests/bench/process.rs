@@ -116,6 +116,14 @@ pub(crate) fn move_to_loaders_core() -> Result<()> {
     if moved.success() { Ok(()) } else { Err("taskset refused".into()) }
 }
 
+/// How many this process, and what it starts, may open.
+pub(crate) fn open_files() -> Result<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).ok_or("no limit of open files")?;
+    let soft = line.split_whitespace().next().unwrap_or_default();
+    Ok(soft.parse().unwrap_or(usize::MAX)) // unlimited
+}
+
 /// An empty folder.
 pub(crate) fn fresh(folder: &Path) -> Result<()> {
     if folder.exists() {

@@ -10,10 +10,12 @@ use std::{
 use clap::ValueEnum;
 
 use super::{
-    Result,
+    Result, assertion,
     flow::{Device, Flow, Target},
+    held,
     http1::post_form,
     load::{self, Repeat, Round},
+    ping,
     process::{self, Program, Server},
     report::{Report, median},
     world::{self, World},
@@ -29,13 +31,13 @@ pub(crate) struct Args {
     only: Vec<Part>,
     /// How often each of the two is loaded
     #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    pub(super) rounds: usize,
     /// For how long, each time
     #[arg(long, default_value_t = 4.0)]
-    seconds: f64,
+    pub(super) seconds: f64,
     /// Connections, or flows at a time
     #[arg(long, default_value_t = 32)]
-    connections: usize,
+    pub(super) connections: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,22 +46,33 @@ enum Part {
     Idle,
     Pending,
     Poll,
+    /// Polls with `private_key_jwt`, and one verification
+    Assertion,
     Authorize,
     Es256,
     Rs256,
+    Introspection,
+    Userinfo,
+    /// 10,000 polls that wait for decisions
+    Held,
+    /// Pings while endpoints are dead
+    Ping,
 }
 
 const PENDING: usize = 100_000;
 const STARTS: usize = 15;
 
-struct Bench<'a> {
-    args: &'a Args,
+pub(super) struct Bench<'a> {
+    pub(super) args: &'a Args,
     /// The gateway's program, where it is built.
-    gateway: Option<&'a Path>,
+    pub(super) gateway: Option<&'a Path>,
     small: World,
-    large: World,
-    report: Report,
+    pub(super) large: World,
+    pub(super) report: Report,
 }
+
+/// Those of the large world.
+const REALMS: [&str; 6] = ["page", "es256", "rs256", "assertion", "held", "ping"];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
@@ -67,9 +80,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args,
         gateway: args.gateway.exists().then_some(args.gateway.as_path()),
         small: World::new(folder.join("small"), &["page"], 3)?,
-        large: World::new(folder.join("large"), &["page", "es256", "rs256"], world::USERS)?,
+        large: World::new(folder.join("large"), &REALMS, world::USERS)?,
         report: Report::new(&folder)?,
     };
+    assertion::add_clients(&bench.large)?;
+    ping::add_clients(&bench.large)?;
     if bench.gateway.is_none() {
         bench.report.note(&format!("{} is not built: the control alone", args.gateway.display()))?;
     }
@@ -90,6 +105,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if wants(Part::Poll) {
             bench.poll().await?;
         }
+        if wants(Part::Assertion) {
+            bench.assertion().await?;
+        }
         if wants(Part::Authorize) {
             bench.authorize().await?;
         }
@@ -99,13 +117,28 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 bench.flow(&device, name, at_least).await?;
             }
         }
+        if wants(Part::Introspection) {
+            bench.introspection(&device).await?;
+        }
+        if wants(Part::Userinfo) {
+            bench.userinfo(&device).await?;
+        }
+        if wants(Part::Held) {
+            match process::open_files()? {
+                few if few < held::OPEN_FILES => bench.report.too_few_files(few)?,
+                _ => bench.held(&device).await?,
+            }
+        }
+        if wants(Part::Ping) {
+            bench.ping(&device).await?;
+        }
         Ok(())
     })
 }
 
 impl Bench<'_> {
     /// Both, in a large world.
-    fn servers(&self) -> Result<(Server, Option<Server>)> {
+    pub(super) fn servers(&self) -> Result<(Server, Option<Server>)> {
         let gateway = self.gateway.map(|path| self.large.gateway(path).start()).transpose()?;
         Ok((self.large.control()?.start()?, gateway))
     }
@@ -166,8 +199,7 @@ impl Bench<'_> {
         let pending = match &gateway {
             Some(server) => {
                 let form = |n| post_form("/page/bc-authorize", &world::authorize_form(&world::user(n)));
-                let accepted = load::send_each(server, self.args.connections, (0..world::USERS).map(form)).await?;
-                accepted.iter().map(|body| world::auth_req_id(body.as_bytes())).collect::<Result<Vec<_>>>()?
+                self.accepted(server, (0..world::USERS).map(form)).await?
             }
             None => vec!["A".repeat(43)],
         };
@@ -199,7 +231,22 @@ impl Bench<'_> {
         self.report.load("bc-authorize", &rounds, 0.35)
     }
 
-    async fn repeat(&self, server: &Server, requests: &[Vec<u8>], expected: (u16, &'static str)) -> Result<Round> {
+    /// Sends authentication requests: their `auth_req_id`s.
+    pub(super) async fn accepted(
+        &self,
+        server: &Server,
+        requests: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Vec<String>> {
+        let accepted = load::send_each(server, self.args.connections, requests).await?;
+        accepted.iter().map(|body| world::auth_req_id(body.as_bytes())).collect()
+    }
+
+    pub(super) async fn repeat(
+        &self,
+        server: &Server,
+        requests: &[Vec<u8>],
+        expected: (u16, &'static str),
+    ) -> Result<Round> {
         let workers = Repeat::workers(server, self.args.connections, requests.to_vec(), expected).await?;
         load::measure(workers, server, self.args.seconds).await
     }
@@ -211,12 +258,7 @@ impl Bench<'_> {
             callback: "/flow-callback".into(),
             token: format!("/flow-token/{algorithm}"),
         };
-        let realm = algorithm.to_lowercase();
-        let of_gateway = Target {
-            authorize: format!("/{realm}/bc-authorize"),
-            callback: format!("/{realm}/bc-authorize/callback"),
-            token: format!("/{realm}/token"),
-        };
+        let of_gateway = Target::of_realm(&algorithm.to_lowercase());
         let mut rounds = Rounds::default();
         for _ in 0..self.args.rounds {
             rounds.control.push(self.flows(&control, device, &of_control).await?);

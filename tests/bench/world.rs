@@ -1,13 +1,16 @@
 //! What both servers are given: addresses, users, realm files, keys and the forms that are sent.
 
 use std::{
-    fmt::Write,
+    fmt::Write as _,
+    fs::OpenOptions,
+    io::Write as _,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
 };
 
 use realmgate::keys::{Algorithm, SigningKey};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Result, process::Program};
 
@@ -15,6 +18,8 @@ use super::{Result, process::Program};
 pub(crate) const GATEWAY: SocketAddr = local(28180);
 pub(crate) const CONTROL: SocketAddr = local(28181);
 pub(crate) const DEVICE: SocketAddr = local(28182);
+/// Of the notification endpoints; each has an address of its own.
+pub(crate) const NOTIFIED: u16 = 28184;
 
 /// Enough that no user ever has many requests at once.
 pub(crate) const USERS: usize = 2_000;
@@ -38,7 +43,7 @@ pub(crate) fn token_form(auth_req_id: &str) -> String {
     )
 }
 
-/// Of an accepted authentication request.
+/// Of an accepted authentication request, or a ping.
 pub(crate) fn auth_req_id(body: &[u8]) -> Result<String> {
     #[derive(Deserialize)]
     struct Accepted {
@@ -51,6 +56,8 @@ pub(crate) fn auth_req_id(body: &[u8]) -> Result<String> {
 pub(crate) struct World {
     sources: PathBuf,
     folder: PathBuf,
+    /// That of clients that sign.
+    pub(crate) key: SigningKey,
 }
 
 impl World {
@@ -69,11 +76,22 @@ impl World {
             }
             std::fs::write(folder.join("realms").join(file), text)?;
         }
-        for algorithm in [Algorithm::RS256, Algorithm::ES256] {
-            let (_, pem) = SigningKey::generate(algorithm)?;
+        let key = |algorithm: Algorithm| -> Result<_> {
+            let (key, pem) = SigningKey::generate(algorithm)?;
             std::fs::write(folder.join(format!("{algorithm}.pem")), pem.reveal())?;
-        }
-        Ok(Self { sources, folder })
+            Ok(key)
+        };
+        key(Algorithm::RS256)?;
+        let key = key(Algorithm::ES256)?;
+        std::fs::create_dir(folder.join("realms/keys"))?;
+        std::fs::write(folder.join("realms/keys/clients.json"), json!({ "keys": [key.jwk()] }).to_string())?;
+        Ok(Self { sources, folder, key })
+    }
+
+    /// Adds clients to a realm.
+    pub(crate) fn add_clients(&self, realm: &str, clients: &str) -> Result<()> {
+        let mut file = OpenOptions::new().append(true).open(self.folder.join(format!("realms/{realm}.toml")))?;
+        Ok(file.write_all(clients.as_bytes())?)
     }
 
     pub(crate) fn gateway(&self, path: &Path) -> Program {

@@ -1,6 +1,6 @@
 //! docs/cases.md, DPoP (RFC 9449): at the token endpoint, at refresh, at userinfo.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use realmgate::ciba::decide::Decision;
 use serde_json::{Value, json};
@@ -191,6 +191,26 @@ async fn k17_of_fifty_racing_redemptions_with_proofs_one_wins() {
     }
     assert_eq!(answers.iter().filter(|answer| *answer == "200").count(), 1);
     assert_eq!(answers.iter().filter(|answer| *answer == "400 invalid_grant").count(), 49);
+}
+
+#[tokio::test]
+async fn k36_a_held_poll_gets_tokens_that_are_bound_to_its_proof() {
+    let world = Arc::new(World::with(|realm| realm.push_str(&format!("[ciba]\nlong_poll = 20\n{APP}"))).await);
+    let holder = Holder::new();
+    let id = ask(&world).await;
+    let held = {
+        let (world, id, proof) = (Arc::clone(&world), id.clone(), holder.proof(&world));
+        tokio::spawn(async move { poll(&world, &id, &[&proof]).await })
+    };
+    let is_held = async {
+        while world.gateway.held_polls() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), is_held).await.unwrap();
+    world.decides("alice-sub", Decision::Approve).await;
+    let tokens = tokio::time::timeout(Duration::from_secs(10), held).await.unwrap().unwrap().json();
+    assert_eq!(claims(&tokens["access_token"])["cnf"]["jkt"], holder.thumbprint());
 }
 
 /// RFC 9449 5: whoever sends a proof gets bound tokens; a bad one is refused.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use realmgate::{
     ciba::decide::Decision,
+    config::ClientCertificates,
     http::{Http, Limit, Outbound},
     server, web,
 };
@@ -274,8 +275,7 @@ async fn k37_a_client_that_goes_away_frees_its_place_and_spends_nothing() {
 async fn k37_the_same_over_http_2() {
     let certified = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
     let (pem, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
-    let tls = server::tls::server_config(pem.as_bytes(), key.as_bytes(), realmgate::config::ClientCertificates::None)
-        .unwrap();
+    let tls = server::tls::server_config(pem.as_bytes(), key.as_bytes(), ClientCertificates::None).unwrap();
     let tls = Some(Arc::new(ArcSwap::from_pointee(tls)));
     let world = world().await;
     let (address, _stop, _server) = listening(&world, server::Settings { tls, ..server::Settings::default() }).await;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use realmgate::{ciba::decide::Decision, outbox, server};
+use realmgate::{ciba::decide::Decision, config::ClientCertificates, outbox, server};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use warp::Filter;
 
@@ -156,7 +156,7 @@ async fn n8_an_endpoint_that_is_up_again_is_told() {
 }
 
 #[tokio::test]
-async fn n8_no_attempt_begins_after_expiry_and_fapi_has_one_alone() {
+async fn n8_no_attempt_begins_after_expiry() {
     let mut app = App::new("ping", 500).await;
     app.ask().await;
     app.world.advance(119);
@@ -164,14 +164,6 @@ async fn n8_no_attempt_begins_after_expiry_and_fapi_has_one_alone() {
     app.receiver.next().await;
     app.ended("ping", "fault").await;
     assert_eq!(app.counted("ping", "retry"), 0, "the next one would be too late");
-
-    let fapi = |realm: &mut String| realm.insert_str(0, "profile = \"fapi-ciba\"\n");
-    let mut app = App::with("ping", 500, fapi, Build::default()).await;
-    app.ask().await;
-    app.world.decides("alice-sub", Decision::Approve).await;
-    app.receiver.next().await;
-    app.ended("ping", "fault").await;
-    assert_eq!(app.counted("ping", "retry"), 0);
 }
 
 #[tokio::test]
@@ -199,7 +191,7 @@ async fn n9_a_certificate_that_nobody_vouches_for_is_not_told() {
     let tls = server::tls::server_config(
         certified.cert.pem().as_bytes(),
         certified.signing_key.serialize_pem().as_bytes(),
-        realmgate::config::ClientCertificates::None,
+        ClientCertificates::None,
     );
     let settings =
         server::Settings { tls: Some(Arc::new(ArcSwap::from_pointee(tls.unwrap()))), ..server::Settings::default() };

@@ -203,6 +203,9 @@ async fn n18_tokens_that_cannot_be_delivered_do_not_count() {
         assert_eq!(app.poll(&id).await.brief(), "400 unauthorized_client", "{status}");
         let audited = app.world.audited();
         assert!(audited.iter().any(|record| record["type"] == "notification" && record["error"] == "not_delivered"));
+        assert!(
+            audited.iter().any(|record| record["type"] == "authorization_ended" && record["via"] == "not_delivered")
+        );
         assert_eq!(audited.iter().filter(|record| record["type"] == "redemption").count(), 1, "minted once");
         nothing_more(&mut app).await;
     }
@@ -238,11 +241,10 @@ async fn n18_n21_what_is_not_sent_at_all_does_not_count_either() {
         }
         app.ended("push", "fault").await;
         nothing_more(&mut app).await;
-        let (redeemed, refused) = app.world.audited().iter().fold((0, 0), |(redeemed, refused), record| {
-            let is = |kind: &str| usize::from(record["type"] == kind);
-            (redeemed + is("redemption"), refused + is("redemption_refused"))
-        });
-        assert_eq!((redeemed, refused), if case == "the client is gone" { (0, 1) } else { (1, 1) }, "{case}");
+        let audited = app.world.audited();
+        let count = |kind: &str| audited.iter().filter(|record| record["type"] == kind).count();
+        let counts = ["redemption", "redemption_refused", "authorization_ended"].map(count);
+        assert_eq!(counts, if case == "the client is gone" { [0, 1, 0] } else { [1, 0, 1] }, "{case}");
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use realmgate::ciba::decide::Decision;
-use serde_json::Value;
-
 use crate::world::{World, claims, realm_file};
+use realmgate::ciba::decide::Decision;
 
 #[tokio::test]
 async fn g1_g2_rotation_and_a_replay_that_ends_the_family() {
@@ -190,7 +188,6 @@ async fn g7_a_narrower_scope_may_still_be_asked_for_when_another_was_withdrawn()
     }
 }
 
-/// Tokens of a grant that holds details, made as the feature that takes them does.
 #[tokio::test]
 async fn g7_a_type_of_authorization_details_is_withdrawn() {
     let types = "[[authorization_details_types]]\ntype = \"payment\"\n";
@@ -200,17 +197,19 @@ async fn g7_a_type_of_authorization_details_is_withdrawn() {
         1,
     ) + types;
     let world = World::of(&[("master", &text)], Default::default()).await;
-    let id = world.ask_alice().await;
+    let details = r#"[{"type":"payment","amount":"1"}]"#;
+    let form = [("scope", "openid"), ("login_hint", "alice"), ("authorization_details", details)];
+    let asked = world.as_till("/master/bc-authorize", &form).await.json();
     world.decides("alice-sub", Decision::Approve).await;
-    let tokens: Value = world.poll(&id).await.json();
-    let sid = claims(&tokens["access_token"])["sid"].as_str().unwrap().to_owned();
-    world.give_details(&sid, serde_json::json!([{"type": "payment", "amount": "1"}])).await;
+    let tokens = world.poll(asked["auth_req_id"].as_str().unwrap()).await.json();
     world.serve(&[("master", &text.replacen("authorization_details_types = [\"payment\"]\n", "", 1))]);
     let refused = world.refresh(&tokens["refresh_token"]).await;
     assert_eq!(refused.brief(), "400 invalid_authorization_details", "{refused:?}");
-    let form = [("token", tokens["refresh_token"].as_str().unwrap())];
-    let introspected = world.as_till("/master/introspect", &form).await.json();
-    assert_eq!(introspected["authorization_details"][0]["type"], "payment");
+    for token in ["access_token", "refresh_token"] {
+        let form = [("token", tokens[token].as_str().unwrap())];
+        let introspected = world.as_till("/master/introspect", &form).await.json();
+        assert_eq!(introspected["authorization_details"], tokens["authorization_details"], "Q1, Q2: {token}");
+    }
     world.serve(&[("master", &text)]);
     assert_eq!(world.refresh(&tokens["refresh_token"]).await.status, 200);
 }

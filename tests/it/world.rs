@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, Full};
 use realmgate::{
-    authorization::Authorization,
     ciba::decide::Decision,
     clock::{Clock, Timestamp},
     config,
@@ -22,7 +21,6 @@ use realmgate::{
     http::{Http, Outbound},
     jose::RemoteKeys,
     keys::folder::StateFolder,
-    oauth::AuthorizationDetails,
     outbox::{self, Outbox},
     peer::Peer,
     random::Random,
@@ -31,7 +29,7 @@ use realmgate::{
         user::{Claims, Identity},
     },
     secret::{Digest, Sealer},
-    store::{Change, Group, Table},
+    store::Group,
     web::{self, Routes},
 };
 use serde_json::Value;
@@ -347,17 +345,6 @@ impl World {
         let id = self.ask_bob().await;
         self.decides("bob-sub", Decision::Approve).await;
         self.poll(&id).await.json()
-    }
-
-    /// Puts `authorization_details` into a redeemed grant of `master`.
-    pub(crate) async fn give_details(&self, sid: &str, details: Value) {
-        let key = Table::<Authorization>::key("master", sid);
-        let details: AuthorizationDetails = serde_json::from_value(details).unwrap();
-        let give = |authorization: Option<&Authorization>| {
-            let authorization = authorization.unwrap().clone();
-            Change::Put(Authorization { authorization_details: details.clone(), ..authorization }, ())
-        };
-        self.gateway.parts().tables.authorizations.change(key, give).await.unwrap();
     }
 
     /// `till` refreshes.

@@ -129,7 +129,7 @@ impl Messenger {
                 about: About::Client { client_id: Arc::clone(client_id), mode },
                 not_before: self.clock.now(),
                 not_after,
-                pauses: self.pauses(),
+                pauses: pauses(self.realm.profile),
                 judge,
                 unwanted: Some(self.unwanted(grant)),
             };
@@ -172,14 +172,6 @@ impl Messenger {
         })
     }
 
-    /// One attempt alone under FAPI-CIBA, whose conformance suite counts the calls.
-    fn pauses(&self) -> &'static [Duration] {
-        match self.realm.profile {
-            Profile::Standard => PAUSES,
-            Profile::FapiCiba => &[],
-        }
-    }
-
     /// What is sealed for one realm and use opens for no other.
     fn purpose(&self, of: &str) -> String {
         format!("{of} of {}", self.realm.name)
@@ -199,6 +191,10 @@ fn judge(status: http::StatusCode) -> Verdict {
     } else {
         Verdict::Refused
     }
+}
+
+const fn pauses(profile: Profile) -> &'static [Duration] {
+    if profile.restrictions().notified_again { PAUSES } else { &[] }
 }
 
 const fn mode(delivery: &Delivery) -> &'static str {
@@ -238,5 +234,10 @@ mod tests {
         for (number, status, verdict) in table {
             assert_eq!(judge(http::StatusCode::from_u16(status).unwrap()), verdict, "{number} {status}");
         }
+    }
+
+    #[test]
+    fn n8_three_attempts_and_one_under_fapi_ciba() {
+        assert_eq!((pauses(Profile::Standard).len(), pauses(Profile::FapiCiba).len()), (2, 0));
     }
 }
