@@ -514,7 +514,7 @@ async fn the_code_is_refused() {
 #[tokio::test]
 async fn metadata_that_is_not_believed() {
     let table = [
-        ("T-H6 another issuer", json!({"issuer": "https://evil.example"}), "it states another issuer"),
+        ("D14 T-H6 another issuer", json!({"issuer": "https://evil.example"}), "it states another issuer"),
         ("T-H6 a slash more", json!({"issuer": "SLASH"}), "it states another issuer"),
         ("no token endpoint", json!({"token_endpoint": null}), "no token_endpoint"),
         ("no key set", json!({"jwks_uri": null}), "the answer is not what the protocol says"),

@@ -49,14 +49,14 @@ async fn a_body_that_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come() {
+async fn h27_a_body_that_does_not_come() {
     let folder = Folder::new("");
     let running = folder.serve();
     is_error(&raw(&running, post(100, "grant_type=").as_bytes()).await, 408, "invalid_request");
 }
 
 #[tokio::test]
-async fn a_header_that_is_too_large() {
+async fn h28_a_header_that_is_too_large() {
     let folder = Folder::new("");
     let running = folder.serve();
     let request = format!("GET /master/jwks HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(20_000));

@@ -49,7 +49,7 @@ async fn a_disabled_realm_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_faulty_realm_keeps_its_running_version_and_others_are_read() {
+async fn d12_a_faulty_realm_keeps_its_running_version_and_others_are_read() {
     let folder = Folder::new("");
     folder.write("realms/other.toml", REALM);
     let mut running = folder.serve();

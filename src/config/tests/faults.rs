@@ -184,6 +184,7 @@ const ROWS: &[Row] = &[
     (ID, "client_id = \"x\"\ngrant_types = [\"password\"]", 13, "clients[0].grant_types", "served here"),
     (ID, "client_id = \"x\"\ngrant_types = \"refresh_token\"", 13, "clients[0].grant_types", "a list of strings"),
     (ID, "client_id = \"x\"\ndefault_max_age = 0", 13, "clients[0].default_max_age", "from 1 to"),
+    // D20, A10
     (
         ID,
         "client_id = \"x\"\ntoken_endpoint_auth_method = \"none\"",
@@ -292,10 +293,12 @@ fn table_of_client_metadata() {
     let notified = [
         (format!("{}{endpoint} = \"https://till.example.com/ping\"", mode("ping")), None),
         (format!("{}{endpoint} = \"https://till.example.com/push\"", mode("push")), None),
-        (mode("ping"), Some((endpoint, "it is missing"))),
+        (mode("ping"), Some((endpoint, "it is missing"))), // D15
+        // D18
         (mode("PING"), Some(("backchannel_token_delivery_mode", "`poll`, `ping`, `push`"))),
         (mode("sms"), Some(("backchannel_token_delivery_mode", "`poll`, `ping`, `push`"))),
         (format!("{delivery}{endpoint} = \"https://till.example.com/ping\""), Some((endpoint, "the client polls"))),
+        // D16
         (format!("{}{endpoint} = \"http://till.example.com/\"", mode("ping")), Some((endpoint, "must be https"))),
         (format!("{}{endpoint} = \"http://127.0.0.1:9/\"", mode("ping")), None),
         (format!("{}{endpoint} = \"https://till.example.com/#x\"", mode("ping")), Some((endpoint, "no fragment"))),
@@ -313,6 +316,7 @@ fn table_of_client_metadata() {
             Some(("tls_client_certificate_bound_access_tokens", "pushed cannot be bound")),
         ),
         (format!("{}{endpoint} = \"https://till.example.com/\"\ndpop_bound_access_tokens = true", mode("ping")), None),
+        // D19
         (
             format!("{delivery}backchannel_authentication_request_signing_alg = \"none\"\n{key}"),
             Some(("backchannel_authentication_request_signing_alg", "no algorithm")),
