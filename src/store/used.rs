@@ -36,6 +36,8 @@ pub enum NotUsed {
 
 impl Record for Used {
     const KIND: &'static str = "used jti";
+    /// Some 600 bytes each.
+    const MOST: u64 = 1_000_000;
 
     fn keep_until(&self) -> Timestamp {
         self.until
