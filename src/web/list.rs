@@ -26,10 +26,10 @@ pub(super) fn list() -> Vec<Route> {
     };
     both(&Method::POST, Endpoint::Token, |call| Box::pin(endpoints::token(call)));
     both(&Method::POST, Endpoint::BackchannelAuthentication, |call| Box::pin(endpoints::bc_authorize(call)));
+    both(&Method::POST, Endpoint::Introspection, |call| Box::pin(tokens::introspect(call)));
     both(&Method::POST, Endpoint::Callback, |call| Box::pin(endpoints::callback(call)));
     both(&Method::GET, Endpoint::Userinfo, |call| Box::pin(tokens::userinfo(call)));
     both(&Method::POST, Endpoint::Userinfo, |call| Box::pin(tokens::userinfo(call)));
-    both(&Method::POST, Endpoint::Introspection, |call| Box::pin(tokens::introspect(call)));
     both(&Method::POST, Endpoint::Revocation, |call| Box::pin(tokens::revoke(call)));
     both(&Method::POST, Endpoint::Logout, |call| Box::pin(tokens::logout(call)));
     both(&Method::GET, Endpoint::Logout, |call| Box::pin(tokens::logout_page(call)));

@@ -78,17 +78,19 @@ impl Template {
             Style::Short => path,
         };
         let mut rest = path.strip_prefix('/')?.split('/');
-        let mut matched = Matched::default();
+        let (mut realm, mut handle) = (None, None);
         for segment in &self.segments {
             let part = decode(rest.next()?)?;
             match segment {
                 Segment::Literal(literal) if *literal == part => {}
                 Segment::Literal(_) => return None,
-                Segment::Realm => matched.realm = Some(part.into_owned()),
-                Segment::Handle => matched.handle = Some(part.into_owned()),
+                Segment::Realm => realm = Some(part),
+                Segment::Handle => handle = Some(part),
             }
         }
-        rest.next().is_none().then_some(matched)
+        // most templates are tried in vain, so nothing is copied before
+        let matched = || Matched { realm: realm.map(Cow::into_owned), handle: handle.map(Cow::into_owned) };
+        rest.next().is_none().then(matched)
     }
 }
 
