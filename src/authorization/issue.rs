@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Authorization, Confirmation, RefreshKey, RefreshToken, released};
 use crate::{
     clock::Timestamp,
-    jose,
+    jose::{self, OwnTokens},
     keys::KeySet,
     oauth::{AuthorizationDetails, Code, Error, Scope, response::TokenResponse},
     random::Random,
@@ -19,6 +19,7 @@ use crate::{
 pub struct Issuer {
     pub(super) realm: Arc<Realm>,
     pub(super) keys: Arc<KeySet>,
+    pub(super) own_tokens: OwnTokens,
     pub(super) refresh_key: RefreshKey,
     pub(super) authorizations: Arc<Table<Authorization>>,
     random: Random,
@@ -67,14 +68,15 @@ pub enum NotRotated {
 }
 
 impl Issuer {
-    pub const fn new(
+    pub fn new(
         realm: Arc<Realm>,
         keys: Arc<KeySet>,
         refresh_key: RefreshKey,
         authorizations: Arc<Table<Authorization>>,
         random: Random,
     ) -> Self {
-        Self { realm, keys, refresh_key, authorizations, random }
+        let own_tokens = OwnTokens::new(Arc::clone(&keys), realm.issuer.clone());
+        Self { realm, keys, own_tokens, refresh_key, authorizations, random }
     }
 
     /// The realm's name.

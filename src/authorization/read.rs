@@ -1,6 +1,8 @@
 //! Reading tokens that this realm issued, and ending what they stand for. A token counts while its signature, its time and
 //! the authorization that it names by `sid` say so: the token alone never does.
 
+use std::sync::Arc;
+
 use super::{Authorization, Confirmation, Issuer};
 use crate::{
     clock::Timestamp,
@@ -12,7 +14,7 @@ use crate::{
 /// An access token that counts.
 pub struct AccessToken {
     /// As the token has them.
-    pub claims: Claims,
+    pub claims: Arc<Claims>,
     pub sid: String,
     pub bound_to: Confirmation,
     /// With the token's own scope, which a refresh may have narrowed.
@@ -52,7 +54,8 @@ impl PresentedRefreshToken {
 
 impl Issuer {
     pub async fn access_token(&self, token: &str, now: Timestamp) -> Result<AccessToken, NotCounted> {
-        let claims = self.own(token, "Bearer")?;
+        let claims = self.own_tokens.verify(token)?;
+        is_of_type(&claims, "Bearer")?;
         if !claims.audience()?.contains(&self.realm.issuer) {
             return Err(NotVerified::because("for another audience").into());
         }
@@ -89,7 +92,8 @@ impl Issuer {
     }
 
     pub fn id_token(&self, token: &str) -> Result<IdToken, NotVerified> {
-        let claims = self.own(token, "ID")?;
+        let claims = jose::verify_own(&self.keys, token, &self.realm.issuer)?;
+        is_of_type(&claims, "ID")?;
         let client_id = text(&claims, "azp")?.to_owned();
         if !claims.audience()?.contains(&client_id) {
             return Err(NotVerified::because("for another audience"));
@@ -116,14 +120,10 @@ impl Issuer {
         let authorization = self.authorization(sid).await?.filter(|authorization| now < authorization.keep_until);
         Ok(authorization.ok_or(NotVerified::because("no such authorization"))?)
     }
+}
 
-    fn own(&self, token: &str, typ: &str) -> Result<Claims, NotVerified> {
-        let claims = jose::verify_own(&self.keys, token, &self.realm.issuer)?;
-        if claims.text("typ")? != Some(typ) {
-            return Err(NotVerified::because("a token of another type"));
-        }
-        Ok(claims)
-    }
+fn is_of_type(claims: &Claims, typ: &str) -> Result<(), NotVerified> {
+    if claims.text("typ")? == Some(typ) { Ok(()) } else { Err(NotVerified::because("a token of another type")) }
 }
 
 fn text<'c>(claims: &'c Claims, name: &'static str) -> Result<&'c str, NotVerified> {

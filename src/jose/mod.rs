@@ -4,6 +4,7 @@ mod claims;
 pub mod foreign;
 mod hmac;
 mod jws;
+mod own;
 mod remote;
 mod typed;
 
@@ -14,6 +15,7 @@ pub use claims::{Audience, Claims, LEEWAY};
 pub use foreign::ForeignKeys;
 pub use hmac::HmacKey;
 pub use jws::{Jws, JwsAlgorithm};
+pub use own::OwnTokens;
 pub use remote::{PublicKeys, RemoteKeys};
 pub use typed::{public_members, sign_proof, sign_typed, sign_with_secret};
 

@@ -3,6 +3,8 @@
 //! Access tokens and refresh tokens; `token_type_hint` is not needed to tell them apart. An answer has the token's own claims
 //! in Keycloak's words, and RFC 7662's beside them. Signed answers (RFC 9701) are not made.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::Tokens;
@@ -68,7 +70,7 @@ impl Tokens {
 }
 
 fn of_access_token(token: AccessToken) -> Map<String, Value> {
-    let mut members = token.claims.into_map();
+    let mut members = Arc::unwrap_or_clone(token.claims).into_map();
     let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
     add("client_id", json!(token.authorization.client_id));
     add("token_type", json!(token.bound_to.token_type()));
