@@ -20,7 +20,7 @@ use super::{
 const CLIENTS: usize = 32;
 const REQUESTS_OF_CLIENT: usize = 64;
 /// Of an assertion, in seconds.
-const LIFE: u64 = 600;
+const LIFE: u64 = 60;
 /// A poll costs more than the control's answer to a form with an assertion, so this many times as many are enough.
 const SPARE: f64 = 1.2;
 
