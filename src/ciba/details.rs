@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::{Map, Value};
 
 use crate::{
-    ciba::visible::is_visible,
+    ciba::visible::{is_heaped, is_visible},
     oauth::{AuthorizationDetails, Code, Error, json},
     realm::{Client, DetailsType, MemberKind},
 };
@@ -49,7 +49,7 @@ fn items(text: &str) -> Result<Vec<Map<String, Value>>, Error> {
         return Err(invalid("authorization_details are nested too deep"));
     }
     if !is_readable(&value) {
-        return Err(invalid("authorization_details hold characters that nobody can see"));
+        return Err(invalid("authorization_details hold characters that nobody can see, or that hide others"));
     }
     let Value::Array(items) = value else { return Err(not_objects()) };
     if items.len() > MOST {
@@ -108,12 +108,11 @@ fn is_shallow(value: &Value, levels: usize) -> bool {
 
 /// All of it is shown to the person, the names of members too.
 fn is_readable(value: &Value) -> bool {
+    let is_plain = |text: &str| text.chars().all(is_visible) && !is_heaped(text);
     match value {
-        Value::String(text) => text.chars().all(is_visible),
+        Value::String(text) => is_plain(text),
         Value::Array(items) => items.iter().all(is_readable),
-        Value::Object(members) => {
-            members.iter().all(|(name, member)| name.chars().all(is_visible) && is_readable(member))
-        }
+        Value::Object(members) => members.iter().all(|(name, member)| is_plain(name) && is_readable(member)),
         _ => true,
     }
 }
@@ -217,6 +216,15 @@ mod tests {
             ("right-to-left override", anything(r#""a\u202eb""#), Some("nobody can see")),
             ("zero width, in a name", r#"[{"type":"anything","a\u200bb":1}]"#.into(), Some("nobody can see")),
             ("a filler", anything("[[\"\u{3164}\"]]"), Some("nobody can see")),
+            ("a blank of Braille", anything("\"\u{2800}\""), Some("nobody can see")),
+            ("a blank name", anything("{\"\u{13441}\":1}"), Some("nobody can see")),
+            (
+                "marks of Burmese",
+                anything("\"\u{1019}\u{103c}\u{103d}\u{103e}\u{1031}\u{102c}\u{1037}\u{103a}\""),
+                None,
+            ),
+            ("marks heaped up", anything(&format!("\"5{}\"", "\u{489}".repeat(9))), Some("hide others")),
+            ("marks heaped on a name", anything(&format!("{{\"a{}\":1}}", "\u{30d}".repeat(9))), Some("hide others")),
             ("half a pair", anything(r#""\ud800""#), Some("must be JSON")),
             ("signs of all kinds", anything("\"21 °C, 5 €, ™, \u{6c34}\""), None),
         ];

@@ -2,6 +2,9 @@
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
+/// How many marks one letter may bear.
+const MOST_MARKS: usize = 8;
+
 /// For a `binding_message`: letters, marks, numbers, punctuation, spaces, currency and mathematical signs of any language. No
 /// controls, no bidirectional overrides, nothing invisible, no emoji.
 pub(super) fn is_plain(c: char) -> bool {
@@ -25,7 +28,8 @@ pub(super) fn is_visible(c: char) -> bool {
     }
 }
 
-/// Letters and marks that show nothing (Unicode's `Default_Ignorable_Code_Point`): fillers, joiners, variation selectors.
+/// Letters, marks and signs that show nothing: Unicode's `Default_Ignorable_Code_Point` (fillers, joiners, variation
+/// selectors), and those whose picture is empty (the blank of Braille and of hieroglyphs, a note without a head).
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -33,9 +37,23 @@ const fn is_invisible(c: char) -> bool {
             | '\u{115f}'..='\u{1160}'
             | '\u{17b4}'..='\u{17b5}'
             | '\u{180b}'..='\u{180f}'
+            | '\u{2800}'
             | '\u{3164}'
             | '\u{fe00}'..='\u{fe0f}'
             | '\u{ffa0}'
+            | '\u{13441}'..='\u{13442}'
+            | '\u{16fe4}'
+            | '\u{1d159}'
             | '\u{e0100}'..='\u{e01ef}'
     )
+}
+
+/// Whether marks are heaped on a letter until they cover the lines above and below. No language writes more than seven.
+pub(super) fn is_heaped(text: &str) -> bool {
+    let mut marks = 0;
+    text.chars().any(|c| {
+        let is_mark = c.general_category_group() == GeneralCategoryGroup::Mark;
+        marks = if is_mark { marks + 1 } else { 0 };
+        marks > MOST_MARKS
+    })
 }

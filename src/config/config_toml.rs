@@ -24,7 +24,7 @@ pub(super) fn resolve(layers: &mut Layers) -> Config {
         state: layers.path("state").unwrap_or_default(),
         log: layers.parsed("log", log_filter).unwrap_or_default(),
         log_format: layers.parsed("log_format", log_format).unwrap_or(LogFormat::Auto),
-        trusted_proxies: networks(layers, "trusted_proxies"),
+        trusted_proxies: trusted_proxies(layers),
         tls: tls(layers),
         management: management(layers),
         outbound: outbound(layers),
@@ -103,6 +103,16 @@ fn networks(layers: &mut Layers, key: &str) -> Vec<IpNet> {
             Ok(network) => networks.push(network),
             Err(problem) => layers.fault(key, problem),
         }
+    }
+    networks
+}
+
+/// Everybody is no proxy: whoever is listed says who they are, and whose certificate they have (CVE-2026-40575).
+fn trusted_proxies(layers: &mut Layers) -> Vec<IpNet> {
+    let networks = networks(layers, "trusted_proxies");
+    if networks.iter().any(|network| network.prefix_len() == 0) {
+        let cause = "it lists every address, and anybody could come as anybody else";
+        layers.fault("trusted_proxies", Problem::new(cause, "list the addresses of your proxies alone"));
     }
     networks
 }

@@ -64,9 +64,7 @@ impl Tokens {
                     .challenge_with(Challenge::DpopError));
             }
             (Some(jkt), Scheme::Dpop) => {
-                if self.proved(client, sender, Some(presented.token), now).await? != *jkt {
-                    return Err(invalid("The access token is bound to another key than that of the DPoP proof"));
-                }
+                self.proved(client, sender, Some((presented.token, jkt)), now).await?;
             }
         }
         let shown = Possession { jkt: None, certificate: sender.certificate }.certificate_thumbprint();
@@ -76,19 +74,26 @@ impl Tokens {
         Ok(())
     }
 
-    /// The thumbprint of the key of the one proof, which was not used before and is used up now.
+    /// The thumbprint of the key of the one proof, which was not used before and is used up now. `bound`: an access token, and
+    /// the key that it is bound to.
     async fn proved(
         &self,
         client: &Client,
         sender: &Sender<'_>,
-        access_token: Option<&str>,
+        bound: Option<(&str, &str)>,
         now: Timestamp,
     ) -> Result<String, Error> {
         let [proof] = sender.proofs[..] else {
             return Err(dpop::refused("The request must have exactly one DPoP header"));
         };
+        let access_token = bound.map(|(token, _)| token);
         let wanted = For { method: sender.method, endpoint: sender.endpoint, access_token };
         let proof = dpop::verify(&self.realm, proof, wanted, now)?;
+        // before it is used up: whoever stole a token makes any number of proofs, and must not fill its client's quota
+        if bound.is_some_and(|(_, jkt)| proof.jkt != jkt) {
+            let another = "The access token is bound to another key than that of the DPoP proof";
+            return Err(Error::new(Code::InvalidToken, another));
+        }
         // each key numbers its own proofs: installations of one client do not get in each other's way
         let id = format!("{} {}", proof.jkt, proof.jti);
         match self.used.use_up("dpop", &self.realm.name, &client.client_id, &id, proof.until).await {

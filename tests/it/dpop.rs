@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use realmgate::ciba::decide::Decision;
+use realmgate::{ciba::decide::Decision, store::Group};
 use serde_json::{Value, json};
 
 use crate::{
@@ -322,4 +322,29 @@ async fn u7_to_u9_userinfo_is_for_who_holds_the_key() {
     let posted = holder.proof_with(&world, "POST", bound);
     let headers = [("authorization", authorization.as_str()), ("dpop", &posted)];
     assert_eq!(world.send("POST", "/master/userinfo", &headers, "").await.status, 200);
+}
+
+/// Whoever stole a bound token has another key, and as many proofs as they like: none of them fills the client's quota.
+#[tokio::test]
+async fn u9_proofs_of_another_key_are_not_remembered() {
+    let world = world().await;
+    let (holder, thief) = (Holder::new(), Holder::new());
+    let tokens = tokens(&world, &holder).await;
+    let stolen = &tokens["access_token"];
+    let remembered = async || {
+        let app = Group::Client("master".into(), "app".into());
+        world.gateway.parts().tables.used.count(&app).await.unwrap()
+    };
+    let before = remembered().await;
+    let authorization = format!("DPoP {}", stolen.as_str().unwrap());
+    let proof = thief.proof_with(&world, "GET", stolen);
+    for _ in 0..2 {
+        let headers = [("authorization", authorization.as_str()), ("dpop", &proof)];
+        assert_eq!(world.send("GET", "/master/userinfo", &headers, "").await.brief(), "401 invalid_token");
+    }
+    assert_eq!(remembered().await, before);
+    let proof = holder.proof_with(&world, "GET", stolen);
+    let headers = [("authorization", authorization.as_str()), ("dpop", &proof)];
+    assert_eq!(world.send("GET", "/master/userinfo", &headers, "").await.status, 200);
+    assert_eq!(remembered().await, before + 1);
 }

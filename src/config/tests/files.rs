@@ -176,6 +176,8 @@ fn table_of_faults() {
         ("log_format = \"xml\"", "config.toml:1: log_format: `xml` is none of"),
         ("trusted_proxies = \"10.0.0.1\"", "config.toml:1: trusted_proxies: it must be a list"),
         ("trusted_proxies = [\"proxy\"]", "config.toml:1: trusted_proxies: one of them is no IP address"),
+        ("trusted_proxies = [\"10.0.0.1\", \"0.0.0.0/0\"]", "config.toml:1: trusted_proxies: it lists every address"),
+        ("trusted_proxies = [\"::/0\"]", "config.toml:1: trusted_proxies: it lists every address"),
         ("[tls]", "config.toml:1: tls.certificate: it is missing"),
         (
             "[tls]\nclient_certificates = \"required\"",
