@@ -21,6 +21,10 @@ pub(super) struct Presented<'a> {
 }
 
 impl<'a> Presented<'a> {
+    pub(super) const fn client_id(&self) -> &'a str {
+        self.client_id
+    }
+
     pub(super) fn of(params: &'a Params, peer: Option<&'a Peer>) -> Result<Self, Error> {
         let client_id = params.get("client_id").ok_or_else(|| refused("no client authentication"))?;
         Ok(Self { client_id, certificate: peer.and_then(|peer| peer.certificate.as_ref()) })

@@ -96,7 +96,18 @@ impl ClientAuthentication {
         {
             attempt.failed(now).await?;
         }
-        judged.map(AuthenticatedClient)
+        judged.map(AuthenticatedClient).map_err(|error| self.naming(presented.client_id(), error))
+    }
+
+    /// With the client that was claimed in the cause, for the log: only a registered one, or anybody's text would stand there.
+    fn naming(&self, claimed: &str, error: Error) -> Error {
+        match (self.realm.clients.get(claimed), error.cause()) {
+            (Some(client), Some(cause)) => {
+                let cause = format!("{cause} (as client {})", client.client_id);
+                error.because(cause)
+            }
+            _ => error,
+        }
     }
 }
 
@@ -123,6 +134,15 @@ impl<'a> Presented<'a> {
             return secret::Presented::post(params).map(Self::Secret);
         }
         certificate::Presented::of(params, credentials.peer).map(Self::Certificate)
+    }
+
+    /// Who it claims to be.
+    fn client_id(&self) -> &str {
+        match self {
+            Self::Secret(presented) => presented.client_id(),
+            Self::Assertion(presented) => presented.client_id(),
+            Self::Certificate(presented) => presented.client_id(),
+        }
     }
 
     /// Whose secret this may be a guess of; nothing where none can be guessed.

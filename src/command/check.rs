@@ -9,7 +9,7 @@ use std::{
 use super::start;
 use crate::{
     config::{self, Config, Fault, Found, Realms},
-    realm::{Channel, Lookup, Realm},
+    realm::{Channel, Lookup, Profile, Realm},
 };
 
 #[derive(Debug, clap::Args)]
@@ -77,8 +77,12 @@ fn sound(config: &Config, realms: &Realms) -> String {
 fn about(realm: &Realm) -> Vec<String> {
     let lookups: Vec<&str> = realm.lookups.iter().map(lookup).collect();
     let channels: Vec<&str> = realm.channels.iter().map(channel).collect();
+    let profile = match realm.profile {
+        Profile::Standard => "",
+        Profile::FapiCiba => ", profile fapi-ciba",
+    };
     let mut line = format!(
-        "{}: issuer {}, {}, lookups {}, channels {}",
+        "{}: issuer {}{profile}, {}, lookups {}, channels {}",
         realm.name,
         realm.issuer,
         counted(realm.clients.len(), "client"),

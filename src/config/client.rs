@@ -13,7 +13,7 @@ use crate::{
     oauth::{CIBA_GRANT_TYPE, Scope},
     realm::{
         Client, DetailsType, Profile,
-        client::{Delivery, GrantTypes, HintKinds, SenderConstraint},
+        client::{Authentication, Delivery, GrantTypes, HintKinds, SenderConstraint},
     },
 };
 
@@ -56,6 +56,12 @@ fn read(table: &Table<'_>, realm: &Realm<'_>, lines: &mut HashMap<String, usize>
     let delivery = delivery::read(table);
     let request_signing_alg = request_signing_alg(table);
     let backchannel_user_code_parameter = table.flag("backchannel_user_code_parameter").unwrap_or(false);
+    if let Some(algorithm) = request_signing_alg {
+        public_keys::must_serve(table, "backchannel_authentication_request_signing_alg", keys.as_ref(), algorithm);
+    }
+    if let Some(Authentication::PrivateKeyJwt(Some(algorithm))) = &authentication {
+        public_keys::must_serve(table, "token_endpoint_auth_signing_alg", keys.as_ref(), *algorithm);
+    }
     let hints = hints(table);
     let sender_constraint = sender_constraint(table, delivery.as_ref());
     let id_token_signed_response_alg = table.parsed("id_token_signed_response_alg", |text| {

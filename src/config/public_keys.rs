@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
 use super::{fault::Problem, table::Table, text};
-use crate::jose::{ForeignKeys, PublicKeys};
+use crate::jose::{ForeignKeys, JwsAlgorithm, PublicKeys};
 
 const KEYS: [&str; 3] = ["jwks", "jwks_file", "jwks_uri"];
 
@@ -49,11 +49,41 @@ fn listed(table: &Table<'_>, key: &str, json: &[u8]) -> Option<PublicKeys> {
     let problem = match ForeignKeys::parse(json) {
         Err(_) => Problem::new("it is no JWK Set", remedy),
         Ok(keys) if keys.is_empty() => Problem::new("it holds no public key that can be used", remedy),
+        Ok(_) if broken(json).is_some() => {
+            let at = broken(json).unwrap_or_default();
+            Problem::new(format!("keys[{at}] of it is damaged, or an RSA key of fewer than 2048 bits"), remedy)
+        }
         Ok(_) if holds_private(json) => Problem::new("it holds a private key, which is the client's alone", remedy),
         Ok(keys) => return Some(PublicKeys::Listed(Arc::new(keys))),
     };
     table.fault(key, problem);
     None
+}
+
+/// The first key of a kind that is known here and that cannot be used all the same: left out in silence, it would be missed on
+/// the day when the client signs with it.
+fn broken(json: &[u8]) -> Option<usize> {
+    let set = serde_json::from_slice::<Value>(json).unwrap_or_default();
+    let keys = set.get("keys").and_then(Value::as_array)?;
+    keys.iter().position(|key| {
+        let text = |name| key.get(name).and_then(Value::as_str);
+        let is_known = matches!(
+            (text("kty"), text("crv")),
+            (Some("RSA"), _) | (Some("EC"), Some("P-256" | "P-384")) | (Some("OKP"), Some("Ed25519"))
+        );
+        let alone = serde_json::json!({ "keys": [key] }).to_string();
+        is_known && ForeignKeys::parse(alone.as_bytes()).is_ok_and(|keys| keys.is_empty())
+    })
+}
+
+/// The algorithm must be one that a key of the set can make; keys at an address are not known yet.
+pub(super) fn must_serve(table: &Table<'_>, key: &str, keys: Option<&PublicKeys>, algorithm: JwsAlgorithm) {
+    if let Some(PublicKeys::Listed(keys)) = keys
+        && !keys.serves(algorithm)
+    {
+        let cause = format!("none of the client's keys can sign with {algorithm}");
+        table.fault(key, Problem::new(cause, "add such a key, or write the algorithm of one that is there"));
+    }
 }
 
 fn holds_private(json: &[u8]) -> bool {

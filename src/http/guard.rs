@@ -60,7 +60,11 @@ impl Resolve for Guard {
 /// Link-local (169.254.169.254 is the metadata service of most clouds; AWS has fd00:ec2::254, too), unspecified, multicast.
 fn is_never(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V4(v4) => {
+            // the second is Azure's host, by a public address
+            let is_metadata = v4.is_link_local() || v4 == Ipv4Addr::new(168, 63, 129, 16);
+            is_metadata || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()
+        }
         IpAddr::V6(v6) => {
             v6.is_unicast_link_local()
                 || v6.is_unspecified()
@@ -137,6 +141,7 @@ mod tests {
             ("100.64.0.1", false, false),
             ("100.128.0.1", true, true),
             ("169.254.169.254", false, false),
+            ("168.63.129.16", false, false),
             ("0.0.0.0", false, false),
             ("0.1.2.3", false, false),
             ("192.0.0.8", false, false),

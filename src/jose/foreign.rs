@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     AlgorithmFamily, DecodingKey,
-    jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
 };
 use serde_json::{Map, Value};
 
@@ -14,6 +14,9 @@ use super::{Claims, Jws, JwsAlgorithm, NotVerified, jws::is_weak};
 
 /// The most keys of one set that are looked at.
 const MOST_KEYS: usize = 100;
+
+/// The most keys that one signature is tried with: anybody can send one that fits them all.
+const MOST_TRIED: usize = 8;
 
 /// The public keys of another party. Keys of a kind that is not known here, and symmetric ones, are left out.
 #[derive(Debug)]
@@ -46,6 +49,11 @@ impl ForeignKeys {
         self.0.is_empty()
     }
 
+    /// Whether some key of the set can make signatures with this algorithm.
+    pub fn serves(&self, algorithm: JwsAlgorithm) -> bool {
+        self.0.iter().any(|key| serves(key, algorithm))
+    }
+
     /// Whether some key of the set may have made this signature.
     pub fn has_key_for(&self, jws: &Jws<'_>) -> bool {
         self.0.iter().any(|key| fits(key, jws))
@@ -55,7 +63,7 @@ impl ForeignKeys {
     /// with an `alg` verifies that algorithm alone.
     pub fn verify_jws(&self, jws: &Jws<'_>) -> Result<Claims, NotVerified> {
         let mut fault = NotVerified("no key of the set is for it");
-        for key in self.0.iter().filter(|key| fits(key, jws)) {
+        for key in self.0.iter().filter(|key| fits(key, jws)).take(MOST_TRIED) {
             match jws.verify_jwk(key) {
                 Ok(claims) => return Ok(claims),
                 Err(refused) => fault = refused,
@@ -110,6 +118,21 @@ pub fn is_jws(token: &str) -> bool {
 fn is_usable(key: &Jwk) -> bool {
     let parsed = DecodingKey::from_jwk(key);
     parsed.is_ok_and(|parsed| parsed.family() != AlgorithmFamily::Hmac) && !is_weak(key)
+}
+
+fn serves(key: &Jwk, algorithm: JwsAlgorithm) -> bool {
+    let only = key.common.key_algorithm;
+    let curve = match (&key.algorithm, algorithm) {
+        (AlgorithmParameters::EllipticCurve(key), JwsAlgorithm::ES256) => key.curve == EllipticCurve::P256,
+        (AlgorithmParameters::EllipticCurve(key), JwsAlgorithm::ES384) => key.curve == EllipticCurve::P384,
+        _ => true,
+    };
+    let algorithm = algorithm.for_jsonwebtoken();
+    let family = DecodingKey::from_jwk(key).is_ok_and(|parsed| parsed.family() == algorithm.family());
+    family
+        && curve
+        && only.is_none_or(|only| only == KeyAlgorithm::from(algorithm))
+        && key.common.public_key_use.as_ref().is_none_or(|only| *only == PublicKeyUse::Signature)
 }
 
 fn fits(key: &Jwk, jws: &Jws<'_>) -> bool {

@@ -69,7 +69,10 @@ impl Tokens {
         }
         let shown = Possession { jkt: None, certificate: sender.certificate }.certificate_thumbprint();
         if token.bound_to.certificate.is_some() && token.bound_to.certificate != shown {
-            return Err(invalid("The access token is bound to another certificate"));
+            return Err(invalid(match shown {
+                Some(_) => "The access token is bound to another certificate",
+                None => "The access token is bound to a certificate, and none was presented",
+            }));
         }
         Ok(())
     }
