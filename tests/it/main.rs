@@ -11,6 +11,7 @@ mod browser;
 mod callback;
 mod certificate_bound;
 mod client_authentication;
+mod confusion;
 mod details;
 mod dpop;
 mod hints;
