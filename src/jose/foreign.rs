@@ -117,7 +117,24 @@ pub fn is_jws(token: &str) -> bool {
 
 fn is_usable(key: &Jwk) -> bool {
     let parsed = DecodingKey::from_jwk(key);
-    parsed.is_ok_and(|parsed| parsed.family() != AlgorithmFamily::Hmac) && !is_weak(key)
+    parsed.is_ok_and(|parsed| parsed.family() != AlgorithmFamily::Hmac) && !is_weak(key) && is_whole(key)
+}
+
+/// The coordinates of a point have the length of its curve (RFC 7518 6.2.1.2, RFC 8037 2); a copy may have lost some of it.
+fn is_whole(key: &Jwk) -> bool {
+    let length = |text: &str| URL_SAFE_NO_PAD.decode(text).map_or(0, |bytes| bytes.len());
+    match &key.algorithm {
+        AlgorithmParameters::EllipticCurve(key) => {
+            let wanted = match key.curve {
+                EllipticCurve::P256 => 32,
+                EllipticCurve::P384 => 48,
+                _ => return true,
+            };
+            [&key.x, &key.y].iter().all(|coordinate| length(coordinate) == wanted)
+        }
+        AlgorithmParameters::OctetKeyPair(key) => length(&key.x) == 32,
+        _ => true,
+    }
 }
 
 fn serves(key: &Jwk, algorithm: JwsAlgorithm) -> bool {

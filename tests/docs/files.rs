@@ -42,7 +42,10 @@ fn they_pass_the_check() {
 pub(crate) fn completed(part: &str) -> String {
     let rest = [
         ("[upstream]", "issuer = \"https://login.example.com\"\nclient_id = \"realmgate\""),
-        ("[[lookups]]", "kind = \"static\"\n[[lookups.users]]\nsub = \"1\"\nemail = \"a@example.com\""),
+        (
+            "[[lookups]]",
+            "kind = \"static\"\n[[lookups.users]]\nsub = \"1\"\npreferred_username = \"alice\"\nemail = \"a@example.com\"",
+        ),
         ("[[clients]]", "client_id = \"till\"\nclient_secret = \"till-secret-0123456789\""),
     ];
     let missing = rest.iter().filter(|(header, _)| !part.contains(header));
