@@ -104,7 +104,10 @@ fn decode(segment: &str) -> Option<Cow<'_, str>> {
 /// The path without the configured prefix, with which every address is served, too. In an address of RFC 8414 3.1 it stands
 /// behind the well-known name.
 pub(super) fn without_prefix<'a>(path: &'a str, prefix: &str) -> Cow<'a, str> {
-    let stripped = |path: &'a str| path.strip_prefix(prefix).filter(|rest| !prefix.is_empty() && rest.starts_with('/'));
+    if prefix.is_empty() {
+        return path.into();
+    }
+    let stripped = |path: &'a str| path.strip_prefix(prefix).filter(|rest| rest.starts_with('/'));
     if let Some(rest) = stripped(path) {
         return rest.into();
     }

@@ -90,9 +90,9 @@ fn route(shared: Arc<Shared>, index: usize) -> Routes {
         .and(warp::path::full())
         .and_then(move |method: Method, path: FullPath| {
             let route = &of_filter.list[index];
-            let path = without_prefix(path.as_str(), &of_filter.settings.path_prefix);
             let mine = method == route.method || (method == Method::HEAD && route.method == Method::GET);
-            let matched = mine.then(|| route.template.matches(&path)).flatten();
+            let own_path = || without_prefix(path.as_str(), &of_filter.settings.path_prefix);
+            let matched = mine.then(|| route.template.matches(&own_path())).flatten();
             std::future::ready(matched.map(|matched| (method, matched)).ok_or_else(warp::reject::not_found))
         })
         .untuple_one()
