@@ -30,13 +30,20 @@ mod wrong_person;
 use std::{
     net::TcpListener,
     process::{Child, ExitStatus},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::Duration,
 };
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now, below those that the system gives to outgoing connections: one of those could be taken
+/// before the program for which it is meant listens.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 500).unwrap() * 10;
+    (0..2_000)
+        .map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 /// Waits at most 15 s for a process to end.
